@@ -16,13 +16,15 @@ from typing import Any
 import msgspec
 
 from dashboard.errors import BadInput, ClusterError, Conflict
-from dashboard.insight import Effect, Notice, Workload, restart_impact, scale_impact
+from dashboard.insight import Effect, Impact, Notice, Workload, restart_impact, scale_impact
 from dashboard.insight.autoscaling import SCALED
 from dashboard.insight.configmapuse import READ as USED
+from dashboard.insight.impact import together
 from dashboard.insight.words import bold, parts
 from dashboard.kinds.base import Kind
 from dashboard.kinds.deployments import Deployment
 from dashboard.kinds.references import group_of
+from dashboard.kinds.replicasets import ReplicaSet
 from dashboard.kinds.rows import listed, plural
 from dashboard.kinds.statefulsets import StatefulSet
 from dashboard.kube.hiding import hide_values
@@ -210,15 +212,8 @@ class EditAny(FieldsAction):
         }
         if scales_claims_away(before, after):
             common["undo_words"] = f"{common['undo_words']} Deleted claims can't be restored: {EMPTY}"
-        obj = dry.obj
-        if isinstance(obj, Workload) and pointer(before, "/spec/template") != pointer(
-            after, "/spec/template"
-        ):
-            return Description.of(restart_impact(dry.objects, obj, dry.now), *self._notices(dry), **common)
-        made = pointer(after, "/spec/replicas")
-        if isinstance(obj, Deployment | StatefulSet) and obj.spec.replicas != made:
-            impact = scale_impact(dry.objects, obj, int(made or 0), dry.now)
-            return Description.of(impact, *self._notices(dry), **common)
+        if impacts := [*_on_pods(dry)]:
+            return Description.of(together(impacts), *self._notices(dry), **common)
         names = [field_words(path) for path in written_fields(before, after)]
         verb = "changes" if len(names) == 1 else "change"
         effect = Effect("info", "code", parts(bold(plural(len(names), "field")), f" {verb}"), some(names))
@@ -271,6 +266,18 @@ class EditAny(FieldsAction):
 
 
 EDIT_ANY = EditAny()
+
+
+def _on_pods(dry: DryRun) -> Iterator[Impact]:
+    """What another pod template does to a workload, and another number of pods."""
+    obj, found = dry.obj, pointer(dry.after, "/spec/replicas")
+    made = 1 if found is None else int(found)  # as the API server has it
+    scaled = isinstance(obj, Deployment | StatefulSet | ReplicaSet) and obj.spec.replicas != made
+    templated = pointer(dry.before, "/spec/template") != pointer(dry.after, "/spec/template")
+    if isinstance(obj, Workload) and templated and (made or not scaled):
+        yield restart_impact(dry.objects, obj, dry.now)
+    if scaled:
+        yield scale_impact(dry.objects, obj, made, dry.now)
 
 
 def _on_claims(before: Manifest, after: Manifest) -> Iterator[Notice]:

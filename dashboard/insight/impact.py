@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -52,6 +53,22 @@ class Impact:
     effects: tuple[Effect, ...]
     notices: tuple[Notice, ...] = ()
     danger: bool = False
+
+
+_WORST: tuple[EffectState, ...] = ("bad", "warn", "info", "ok")
+
+
+def together(impacts: Sequence[Impact]) -> Impact:
+    """What one change touches in several ways: the worst of their headlines stands above, the others beside."""
+    heads = sorted(
+        (each.headline for each in impacts if each.headline), key=lambda head: _WORST.index(head.state)
+    )
+    return Impact(
+        headline=heads[0] if heads else None,
+        effects=tuple(effect for each in impacts for effect in each.effects),
+        notices=(*heads[1:], *(notice for each in impacts for notice in each.notices)),
+        danger=any(each.danger for each in impacts),
+    )
 
 
 def selector_of(selector: LabelSelector | None) -> Selector:
