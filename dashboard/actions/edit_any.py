@@ -47,7 +47,7 @@ from .action import (
     pointer,
 )
 from .backups import METADATA_ONLY, mark
-from .changedfields import MISSING, changed_fields, field_words, merge_between, value_at, with_values
+from .changedfields import MISSING, changed_fields, escaped, field_words, merge_between, value_at, with_values
 from .configmap_versions import versions_kept
 from .fieldwrites import FieldsAction, some, writable, written_fields
 from .manifesttext import MAX_BYTES, read_manifest
@@ -59,6 +59,7 @@ from .value_impact import HOLDERS, broken_headline, value_effects
 KEPT = "<kept>"  # stands for a value of a Secret, and keeps it
 HIDDEN = "(hidden)"
 _VALUES = ("/data", "/metadata/annotations")  # of a Secret: where values are
+_MARKS = "marks"  # in what the form of a Secret was filled with: what stands for the value of each key, by its path
 
 
 class EditAny(FieldsAction):
@@ -143,7 +144,10 @@ class EditAny(FieldsAction):
         if base is None or not (paths := _conflicts(wanted, manifest, _paths(wanted, manifest))):
             return None
         just = self.on(wanted | {"paths": paths})
-        return just, dict.fromkeys(paths) if just.confidential else just.touched(base)
+        if not just.confidential:
+            return just, just.touched(base)
+        marks = base.get(_MARKS, {})
+        return just, {path: {"mark": marks[path]} if path in marks else None for path in paths}
 
     # ---- What it does
 
@@ -158,8 +162,7 @@ class EditAny(FieldsAction):
         value = value_at(manifest, path)
         if not self.confidential or value is MISSING:
             return super().fact(manifest, path)
-        text = json.dumps(value, sort_keys=True)
-        return {"mark": mark(manifest["metadata"]["uid"], path, text.encode())}
+        return {"mark": _mark(manifest, path)}
 
     def write(self, manifest: Manifest, wanted: Wanted) -> Write:
         body = with_values(manifest, self.values)
@@ -323,6 +326,8 @@ def packed(manifest: Manifest) -> str:
     """What a form was filled with, for its way back."""
     kept = editable(manifest)
     kept["metadata"] = kept["metadata"] | {"resourceVersion": manifest["metadata"]["resourceVersion"]}
+    if is_secret(manifest):
+        kept[_MARKS] = _marks(manifest)
     return base64.b64encode(zlib.compress(msgspec.json.encode(kept))).decode()
 
 
@@ -340,12 +345,25 @@ def unpacked(text: str) -> Manifest | None:
     return found
 
 
+def _mark(manifest: Manifest, path: str) -> str:
+    """What stands for a value of a Secret; it tells nothing to whoever does not have this installation's key."""
+    text = json.dumps(value_at(manifest, path), sort_keys=True)
+    return mark(manifest["metadata"]["uid"], path, text.encode())
+
+
+def _marks(manifest: Manifest) -> dict[str, str]:
+    """The same of all its values, by their paths."""
+    paths = [f"/data/{escaped(key)}" for key in manifest.get("data") or ()]
+    return {path: _mark(manifest, path) for path in paths}
+
+
 def _paths(wanted: Wanted, manifest: Manifest) -> list[str]:
     """The fields that are written: those that differ from what the form was filled with, or would be filled with now:
     what that does not show, stays.
     """
     base = writable(wanted["base"] or editable(manifest))
     typed = writable(wanted["yaml"])
+    base.pop(_MARKS, None)
     for side in (base, typed):  # left out of what is shown of a Secret, and kept
         if wanted["secret"]:
             side["metadata"].setdefault("annotations", {})
@@ -363,13 +381,17 @@ def _conflicts(wanted: Wanted, manifest: Manifest, paths: list[str]) -> list[str
     changed = base["metadata"].get("resourceVersion") != manifest["metadata"]["resourceVersion"]
     if not changed:
         return []
-    there = editable(manifest)
-    return [
-        path
-        for path in paths
-        for was in (value_at(base, path),)
-        if was == KEPT or value_at(there, path) not in (was, value_at(wanted["yaml"], path))
-    ]
+    there, marks = editable(manifest), base.get(_MARKS, {})
+
+    def overtaken(path: str) -> bool:
+        was, now = value_at(base, path), value_at(there, path)
+        if was == now == KEPT:
+            return bool(marks.get(path) != _mark(manifest, path))
+        if path == "/data" and marks:
+            return bool(marks != _marks(manifest))
+        return now not in (was, value_at(wanted["yaml"], path))
+
+    return [path for path in paths if overtaken(path)]
 
 
 def encoded(manifest: Manifest) -> Manifest:

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from dashboard.actions import edit_any
 from dashboard.actions.action import Actor
 from dashboard.actions.creation import creation_preview
-from dashboard.actions.edit_any import EDIT_ANY, KEPT, editable_text, packed
+from dashboard.actions.edit_any import EDIT_ANY, KEPT, editable_text, packed, unpacked
 from dashboard.errors import BadInput
 from dashboard.queries.objects import LAST_APPLIED
 from dashboard.queries.yamltext import as_yaml
@@ -63,6 +63,50 @@ def test_many_values_are_changed_beside_some_that_are_kept() -> None:
         typed = typed.replace(f"  k{at}: {KEPT}\n", f"  k{at}: Qg==\n")
     made = written(typed, form=True, secret=many)
     assert made == {f"k{at}": "Qg==" if at < 250 else "QQ==" for at in range(300)}
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "said"),
+    [
+        ({"a": "QQ==", "b": "bmV3"}, ""),  # another key
+        ({"a": "QQ==", "b": "Qg==", "c": "bmV3"}, ""),
+        ({"a": "bmV3", "b": "Qg=="}, "data.a ("),
+        ({"b": "Qg=="}, "data.a not set"),
+    ],
+)
+def test_only_what_others_wrote_of_the_same_keys_is_a_conflict(meanwhile: dict[str, str], said: str) -> None:
+    typed = editable_text(SECRET).replace("a: <kept>", "a: dHlwZWQ=")
+    wanted = EDIT_ANY.read({"yaml": typed, "base": packed(SECRET)})
+    meta = SECRET["metadata"] | {"resourceVersion": "8", "labels": {"by": "others"}}
+    there = SECRET | {"metadata": meta, "data": meanwhile}
+    found = EDIT_ANY.on(wanted).overtaken(there, wanted)
+    assert (found is not None) is bool(said)
+    if found is not None:
+        just, was = found
+        assert said in just.words(just.touched(there)) and "(" in just.words(was)
+        assert just.touched(SECRET) == was
+
+
+def test_a_key_that_others_removed_as_well_is_no_conflict() -> None:
+    typed = editable_text(SECRET).replace("  a: <kept>\n", "")
+    wanted = EDIT_ANY.read({"yaml": typed, "base": packed(SECRET)})
+    there = SECRET | {"metadata": SECRET["metadata"] | {"resourceVersion": "8"}, "data": {"b": "Qg=="}}
+    assert EDIT_ANY.on(wanted).overtaken(there, wanted) is None
+
+
+def test_of_very_many_keys_what_others_wrote_of_any_is_a_conflict() -> None:
+    many = SECRET | {"data": {f"k{at}": "QQ==" for at in range(300)}}
+    typed = editable_text(many).replace(KEPT, "Qg==")
+    wanted = EDIT_ANY.read({"yaml": typed, "base": packed(many)})
+    meta = SECRET["metadata"] | {"resourceVersion": "8"}
+    assert EDIT_ANY.on(wanted).overtaken(many | {"metadata": meta}, wanted) is None
+    there = many | {"metadata": meta, "data": many["data"] | {"k7": "bmV3"}}
+    assert EDIT_ANY.on(wanted).overtaken(there, wanted) is not None
+
+
+def test_what_a_form_was_filled_with_holds_no_value() -> None:
+    kept = str(unpacked(packed(SECRET)))
+    assert "QQ==" not in kept and "marks" in kept
 
 
 @pytest.mark.parametrize("kind", ["Secret", "ConfigMap"])
