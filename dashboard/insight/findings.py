@@ -218,7 +218,7 @@ def _of_pod(survey: Survey, namespace: str, name: str) -> list[Finding]:
         return []
     causes: Known = {}
     if any(trouble.because for trouble in troubles):
-        every = _run(survey, (nodes.unready, storage.claims))
+        every = _run(survey, (nodes.unready, nodes.under_pressure, nodes.cordoned, storage.claims))
         causes = {one.ref: one for one in every}
     ref = Ref("Pod", namespace, name, "pods")
     return sorted((workloads.told(causes, ref, [(pod, trouble)]) for trouble in troubles), key=order)

@@ -15,6 +15,8 @@ Judgement = tuple[State, str]
 _STARTING = frozenset({"", "ContainerCreating", "PodInitializing"})
 _REFUSED = re.compile(r"unauthorized|denied|forbidden|authentication required|\b40[13]\b", re.IGNORECASE)
 _MISSING = re.compile(r"not found|manifest unknown|\b404\b", re.IGNORECASE)
+_NAME_ENDS = re.compile(r"[:@]")
+_PIECES = re.compile(r"[/:@\"',]")  # of an image reference, or of the address where it is asked for
 _NODES = re.compile(r"^0/(\d+) nodes are available:?\s*")
 _COUNT = re.compile(r"^\d+ ")
 
@@ -41,9 +43,10 @@ def waiting(name: str, image: str, status: ContainerStatus) -> Judgement:
         last = status.last_state.terminated
         return "bad", ended(name, last) if last else f"container {name} keeps restarting"
     if reason in ("ImagePullBackOff", "ErrImagePull", "ImageInspectError", "RegistryUnavailable"):
-        if _MISSING.search(message):
+        said = without_image(image, message)
+        if _MISSING.search(said):
             return "bad", f"image {image} not found"
-        if _REFUSED.search(message):
+        if _REFUSED.search(said):
             return "bad", f"the registry denies access to image {image}: private, or it does not exist"
         return "bad", f"image {image} can't be pulled"
     if reason == "ErrImageNeverPull":
@@ -51,6 +54,12 @@ def waiting(name: str, image: str, status: ContainerStatus) -> Judgement:
     if reason == "InvalidImageName":
         return "bad", f"image name {image} is not valid"
     return "bad", shorten(f"container {name}: {message}") if message else f"container {name} can't start"
+
+
+def without_image(image: str, answer: str) -> str:
+    """An answer without the words that hold the image's name: a name or tag (``timeouts:401``) is no reason."""
+    name = _NAME_ENDS.split(image.rpartition("/")[2])[0]
+    return " ".join(word for word in answer.split() if name not in _PIECES.split(word))
 
 
 def causes(message: str) -> list[str]:
@@ -86,6 +95,7 @@ def unschedulable(condition: ObjectCondition | None) -> str:
 _CAUSES = {
     "node(s) had untolerated taint": "untolerated taints",
     "node(s) didn't match Pod's node affinity/selector": "node affinity/selector mismatch",
+    "node(s) didn't satisfy plugin(s) [NodeAffinity]": "node affinity/selector mismatch",
     "node(s) didn't match pod affinity rules": "pod affinity mismatch",
     "node(s) didn't match pod anti-affinity": "its pod anti-affinity",
     "node(s) didn't match pod topology spread constraints (missing required label)": "a missing topology label",

@@ -14,6 +14,7 @@ from dashboard.insight.names import PodRule
 from dashboard.insight.words import Parts, code, parts
 from dashboard.kinds.events import Event
 from dashboard.kinds.podstatus import ContainerStatus
+from dashboard.kinds.podwords import without_image
 from dashboard.kinds.rows import shorten
 
 from .case import Case, waiting_as
@@ -24,8 +25,6 @@ PULLS = frozenset(
         "RegistryUnavailable", "SignatureValidationFailed",
     }
 )  # fmt: skip
-_NAME_ENDS = re.compile(r"[:@]")
-_PIECES = re.compile(r"[/:@\"',]")  # of an image reference, or of the address where it is asked for
 _NAMED = re.compile(r"image pull secrets \(([^)]+)\)")
 # What the kubelet says of itself, before the answer or without one.
 _WORDS = "|".join((*PULLS, "Error"))
@@ -183,7 +182,7 @@ def _told(case: Case, status: ContainerStatus) -> Trouble:
     step = case.image_step(refusal.step) if page == "image" else case.look(refusal.step, page)
     if rule == "pod-registry-unreachable":
         why = parts(
-            f"registry {registry_of(image)} cannot be reached from its node{_place(_unnamed(image, answer))}"
+            f"registry {registry_of(image)} cannot be reached from its node{_place(without_image(image, answer))}"
         )
     if rule in ("pod-image-denied", "pod-image-not-found", "pod-image-pull"):
         secret = _missing_secret(case)
@@ -209,7 +208,7 @@ def _refusal(reason: str, image: str, answers: list[str]) -> tuple[Refusal, str]
     if reason in _REASONS:
         return _REASONS[reason], ""
     for answer in answers:
-        said = _unnamed(image, answer)
+        said = without_image(image, answer)
         for pattern, refusal in _ANSWERS:
             if pattern.search(said):
                 return refusal, answer
@@ -220,12 +219,6 @@ def _last_words(answers: list[str]) -> str:
     """What was said without which image it was said of; "" where nobody said more than that it failed."""
     every = (_OWN_WORDS.sub("", answer, count=1) for answer in answers)
     return next((shorten(said.rpartition('": ')[2]).rstrip(".") for said in every if said), "")
-
-
-def _unnamed(image: str, answer: str) -> str:
-    """An answer without the words that hold the image's name: a name or tag (``timeouts:401``) is no reason."""
-    name = _NAME_ENDS.split(image.rpartition("/")[2])[0]
-    return " ".join(word for word in answer.split() if name not in _PIECES.split(word))
 
 
 def _pull_events(answer: str, events: list[Event]) -> tuple[Evidence, ...]:

@@ -10,6 +10,7 @@ from dashboard.insight.capacity import in_words, pod_amounts
 from dashboard.insight.finding import Evidence, Step, Trouble, because_of, reported, stands
 from dashboard.insight.observed import DEFAULT_SCHEDULER, UNSEEN
 from dashboard.insight.ownership import controller
+from dashboard.insight.scheduling.nodes import affinity_allows, standing_taints
 from dashboard.insight.words import code, parts
 from dashboard.kinds.base import Ref
 from dashboard.kinds.catalogue import RESOURCE_CLAIMS
@@ -17,7 +18,7 @@ from dashboard.kinds.events import Event
 from dashboard.kinds.nodes import Node
 from dashboard.kinds.persistentvolumeclaims import PersistentVolumeClaim
 from dashboard.kinds.podspec import PodResourceClaim
-from dashboard.kinds.podwords import UNSCHEDULABLE, unschedulable
+from dashboard.kinds.podwords import UNSCHEDULABLE, causes, unschedulable
 from dashboard.kinds.rows import listed, plural
 from dashboard.kinds.storageclasses import StorageClass
 
@@ -325,6 +326,13 @@ _UNUSABLE = re.compile(
     r'persistentvolumeclaim "([^"]+)" (?:is being deleted|bound to non-existent persistentvolume)'
 )
 _SHORT = re.compile(r"Insufficient ([\w.-]+/[\w./-]*[\w-])")
+# Which causes may be the state of a node, that its taints tell (well-known taints).
+_STATE = "node.kubernetes.io/"
+_BY_STATE = (
+    "node(s) had untolerated taint",
+    "node(s) were unschedulable",
+    "node(s) didn't match Pod's node affinity",
+)
 _COMPARE = "Compare its node selector, affinity and tolerations with what the nodes offer."
 
 
@@ -338,6 +346,12 @@ def _no_room(case: Case) -> Trouble:
     evidence = because_of(scheduled)
     claims = tuple(_claim(case, name) for name in _UNUSABLE.findall(message))
     step = Step("Look at the claim.", claims[0]) if claims else case.look(text)
+    because = claims or _nodes_at_fault(case, message)
+    owner = case.pod.metadata.controller
+    if "Insufficient " in message and owner is not None and owner.kind == "DaemonSet":  # each is for one node
+        step = case.look(
+            "Lower its requests, free capacity on its node, or give it a higher priorityClassName."
+        )
     if absent := _not_offered(case, message):
         step = case.look(
             f"Install the device plugin of {absent} on a node, or correct the name: no node offers any."
@@ -350,8 +364,23 @@ def _no_room(case: Case) -> Trouble:
         evidence = (*evidence, *reported(event))
     return Trouble(
         "pod-unschedulable", "warn", 50, "can't be scheduled", "can't be scheduled", rest, step,
-        evidence, case.since("PodScheduled"), because=claims, shared=f"node:{why}",
+        evidence, case.since("PodScheduled"), because=because, shared=f"node:{why}",
     )  # fmt: skip
+
+
+def _nodes_at_fault(case: Case, message: str) -> tuple[Ref, ...]:
+    """The nodes that would take it but for what is wrong with them (not ready, under pressure, cordoned), where nothing
+    else is in its way.
+    """
+    said = causes(message)
+    if not said or not all(each.startswith(_BY_STATE) for each in said):
+        return ()
+    found = []
+    for node in case.survey.all("nodes"):
+        taints = [taint.key for taint in standing_taints(node, case.pod.spec)]
+        if taints and all(key.startswith(_STATE) for key in taints) and affinity_allows(node, case.pod.spec):
+            found.append(Ref("Node", "", node.metadata.name, "nodes"))
+    return tuple(found)
 
 
 def _not_offered(case: Case, message: str) -> str:

@@ -97,10 +97,24 @@ def _attach(case: Case) -> Trouble | None:
         by = parts(" by pod ", code(holder[1])) if holder else ()
         rest = parts(": volume ", volume, " is still in use", *by, " on another node")
         text = "Wait for the other pod to terminate, or delete it: the volume can be attached to one node at a time."
+        if holder and _before_it(case, holder[1]):
+            text = (
+                "Set strategy.type to Recreate: the pod before it keeps the volume until this one is ready."
+            )
     else:
         rest = parts(": volume ", volume, f" cannot be attached to its node: {_said(event)}")
         text = "Look at the volume in the storage system, and at the CSI driver's pod on the node."
     return _told(case, "pod-volume-attach", rest, case.look(text, "events"), event)
+
+
+def _before_it(case: Case, name: str) -> bool:
+    """Whether that pod is of the same Deployment, which ends it only when the new one is ready."""
+    other, owner = case.survey.objects.get("pods", case.namespace, name), case.survey.owner(case.pod)
+    if other is None or owner.plural != "deployments" or case.survey.owner(other) != owner:
+        return False
+    deployment = case.survey.objects.get("deployments", owner.namespace, owner.name)
+    rolls = deployment is not None and deployment.spec.strategy.type == "RollingUpdate"
+    return rolls and other.metadata.deletion_timestamp is None
 
 
 def _mount(case: Case) -> Trouble | None:

@@ -133,7 +133,7 @@ def evicted(case: Case) -> Trouble | None:
     evidence = (*stands("status.reason", status.reason), *stands("status.message", message))
     return Trouble(
         "pod-evicted", _fading(case, "warn"), 25, "was evicted", "were evicted", rest, case.look(text, "delete"),
-        evidence, since, shared=f"evicted:{case.pod.spec.node_name}",
+        evidence, since, because=(case.node,) if named else (), shared=f"evicted:{case.pod.spec.node_name}",
     )  # fmt: skip
 
 
@@ -165,6 +165,12 @@ def _fading(case: Case, severity: Severity) -> Severity:
     return "note" if replaced and case.older(case.since("Ready"), RECENT) else severity
 
 
+def _kept_running(case: Case) -> bool:
+    """Whether its controller has replaced it: pods of a Job end, those of these end only with their node."""
+    owner = case.pod.metadata.controller
+    return owner is not None and owner.kind in ("ReplicaSet", "StatefulSet", "DaemonSet")
+
+
 def failed(case: Case) -> Trouble | None:
     """Phase Failed: a container ended with an error and is not started again, or its time was up."""
     status = case.pod.status
@@ -184,8 +190,9 @@ def failed(case: Case) -> Trouble | None:
             step = case.log_step("Read its log to see why.", container)
             evidence = (*ended_as(container, ended), *said)
             rest = parts(": ", *exits(container, ended))
+            severity: Severity = _fading(case, "warn") if _kept_running(case) else "bad"
             return Trouble(
-                "pod-failed", "bad", 45, "failed", "failed", rest, step, evidence, since, case.log(container)
+                "pod-failed", severity, 45, "failed", "failed", rest, step, evidence, since, case.log(container)
             )  # fmt: skip
     rest = parts(f" ({status.reason})" if status.reason else "")
     step = case.look("The failed pod can be deleted once the cause is clear.", "events")

@@ -120,7 +120,7 @@ PODS: dict[str, Example] = {
         "The failed pod can be deleted; its controller creates another.", "status.reason: OutOfcpu",
     ),
     "pod-failed": Example(
-        _pod(pod(phase="Failed", ready=False, state=ended(3))), POD, "bad",
+        _pod(pod(owner=None, phase="Failed", ready=False, state=ended(3))), POD, "bad",
         "Pod web-1 in shop failed: container app exits with code 3, application error.",
         "Read its log to see why.", "Container app ended: exit code 3, Error",
     ),

@@ -404,3 +404,90 @@ def test_an_ingress_without_a_class_is_told_to_name_one(
     found = next(one for one in findings(made, NOW) if one.rule == "ingress-no-address")
     assert found.severity == severity and why in text_of(found.text)
     assert default or found.step.text == "Set ingressClassName to nginx."
+
+
+# ---- what belongs together
+
+
+def test_a_node_under_pressure_is_the_cause_of_pods_that_it_evicts_and_does_not_take() -> None:
+    taint = {"key": "node.kubernetes.io/disk-pressure", "effect": "NoSchedule"}
+    pressure = condition("DiskPressure", "True", "KubeletHasDiskPressure")
+    plane = node("plane", taints=[{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}])
+    message = (
+        "0/2 nodes are available: 1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }, "
+        "1 node(s) had untolerated taint {node.kubernetes.io/disk-pressure: }."
+    )
+    waits = pod(
+        "b", phase="Pending", ready=False, node="", conditions=[condition("PodScheduled", "False", "Unschedulable", message)]
+    )  # fmt: skip
+    evicted = pod(
+        "a",
+        phase="Failed",
+        ready=False,
+        reason="Evicted",
+        message="The node was low on resource: ephemeral-storage.",
+    )
+    objects = ("replicasets", replicaset()), ("pods", evicted), ("pods", waits), ("nodes", plane)
+    sick = ("nodes", node(taints=[taint], conditions=[pressure]))
+    cause, follows = findings(
+        World(("deployments", deployment(replicas=1, available=0)), *objects, sick), NOW
+    )
+    assert (cause.rule, cause.severity) == ("node-disk-pressure", "bad")
+    assert follows.plural == "deployments" and follows.follows == cause.ref
+    # With a taint besides that the pod would not tolerate either, or without room, the node is not why.
+    for taints, said in (
+        ([taint, {"key": "dedicated", "effect": "NoSchedule"}], message),
+        ([taint], f"{message[:-1]}, 1 Insufficient cpu."),
+    ):
+        other = ("nodes", node(taints=taints, conditions=[pressure]))
+        waits["status"]["conditions"][0]["message"] = said
+        every = findings(World(("pods", waits), ("nodes", plane), other), NOW)
+        assert next(one for one in every if one.rule == "pod-unschedulable").follows is None
+
+
+@pytest.mark.parametrize(
+    ("holder", "strategy", "step"),
+    [
+        ({}, "RollingUpdate", "Set strategy.type to Recreate"),
+        ({}, "Recreate", "Wait for the other pod"),
+        ({"owner": ("StatefulSet", "db")}, "RollingUpdate", "Wait for the other pod"),
+    ],
+)
+def test_a_rollout_that_waits_for_its_own_volume_is_no_matter_of_patience(
+    holder: dict[str, Any], strategy: str, step: str
+) -> None:
+    said = 'Multi-Attach error for volume "pvc-1" Volume is already used by pod(s) web-0'
+    new = pod("web-1", state=waiting("ContainerCreating"), conditions=PLACED, phase="Pending", ready=False)
+    made = World(
+        ("deployments", deployment(replicas=1, updated=1, current=2, strategy={"type": strategy})),
+        ("replicasets", replicaset()), ("pods", new), ("pods", pod("web-0", **holder)),
+        ("events", event(POD, "FailedAttachVolume", said)),
+    )  # fmt: skip
+    assert first(made)[2].startswith(step)
+
+
+def test_a_daemonset_needs_room_on_one_node() -> None:
+    message = (
+        "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) didn't satisfy plugin(s) [NodeAffinity]."
+    )
+    waits = pod(
+        owner=("DaemonSet", "agent"), phase="Pending", ready=False, node="",
+        conditions=[condition("PodScheduled", "False", "Unschedulable", message)],
+    )  # fmt: skip
+    _, said, step = first(World(("pods", waits)))
+    assert "insufficient cpu; on other nodes node affinity/selector mismatch" in said
+    assert step == "Lower its requests, free capacity on its node, or give it a higher priorityClassName."
+
+
+@pytest.mark.parametrize(
+    ("owner", "hours", "severity"),
+    [("ReplicaSet", 0.5, "warn"), ("ReplicaSet", 5, "note"), ("Job", 5, "bad")],
+)
+def test_what_a_lost_node_left_of_a_pod_that_was_replaced_is_no_failure(
+    owner: str, hours: float, severity: str
+) -> None:
+    left = pod(
+        owner=(owner, "web-5d4f"), phase="Failed", ready=False, state=ended(137, "ContainerStatusUnknown"),
+        conditions=[condition("Ready", "False", since=ago(hours=hours))],
+    )  # fmt: skip
+    assert findings(World(("pods", left)), NOW)[0].severity == severity

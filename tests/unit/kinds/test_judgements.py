@@ -137,6 +137,8 @@ def test_why_a_pod_has_no_node(message: str, reason: str) -> None:
             "the registry denies access to image example.test/web:1",
         ),
         (waiting("ErrImagePull", "dial tcp: timeout"), "image example.test/web:1 can't be pulled"),
+        # Its name is no reason.
+        (waiting("ErrImagePull", "example.test/web:404: EOF"), "image example.test/web:1 can't be pulled"),
         (waiting("InvalidImageName"), "image name example.test/web:1 is not valid"),
         (waiting("ErrImageNeverPull"), "image example.test/web:1 is not on the node"),
         (
