@@ -196,8 +196,8 @@ def _done_here(context: str, span: Span, visible: Mapping[str, Visible], after: 
     ]  # fmt: skip
 
 
-def as_markdown(cluster: str, span: Span, found: Happened) -> str:
-    """The page as Markdown, with room for what only people know."""
+def as_markdown(cluster: str, span: Span, found: Happened, left_out: Sequence[str] = ()) -> str:
+    """The page as Markdown, with room for what people know. ``left_out``: in sentences what its reader may not see."""
     lines = [
         f"# Post-mortem: {_text(cluster)}, {span.since:%Y-%m-%d %H:%M} – {_until(span)} UTC",
         "",
@@ -221,7 +221,8 @@ def as_markdown(cluster: str, span: Span, found: Happened) -> str:
         lines += ["", "## Who did what here", ""]
         lines += [f"- {_text(who)}: {count}" for who, count in found.people]
     lines += ["", "## What is not known", ""]
-    lines += [f"- {words}" for words in unknown(span, found)] or ["- Nothing that the dashboard knows of."]
+    missing = [*unknown(span, found), *map(_text, left_out)]
+    lines += [f"- {words}" for words in missing] or ["- Nothing that the dashboard knows of."]
     return "\n".join([*lines, ""])
 
 

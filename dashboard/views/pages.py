@@ -194,9 +194,9 @@ async def postmortem(request: HttpRequest, context: str) -> HttpResponseBase:
     if form != "md":
         raise BadInput(f"format is {form!r}: say md.", field="format")
     with session.cluster.lease(screen.plurals):
-        await session.cluster.ready(screen.waits_for)
+        await session.cluster.ready(screen.waits_for, partly=screen.partly)
         await screen.prepare()
-    text = as_markdown(session.cluster.cluster.name, screen.span, screen.found)
+    text = as_markdown(session.cluster.cluster.name, screen.span, screen.found, screen.left_out)
     name = f"post-mortem-{screen.span.since:%Y-%m-%dT%H-%M}.md"
     headers = {"Content-Disposition": content_disposition_header(True, name) or "attachment"}
     return HttpResponse(text.encode(), content_type="text/markdown; charset=utf-8", headers=headers)

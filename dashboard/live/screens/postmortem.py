@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from dashboard.database import in_database
 from dashboard.kinds import KINDS
+from dashboard.kinds.rows import listed
 from dashboard.live.acting import own_past
 from dashboard.live.screen import Screen
 from dashboard.live.session import Session
@@ -31,9 +32,12 @@ RANGES = ((30, "30 min"), (60, "1 h"), (360, "6 h"), (1440, "24 h"))
 
 
 class PostmortemScreen(Screen):
-    """It reads what was recorded: nothing on it moves."""
+    """It reads what was recorded: nothing on it moves. It waits for what rights go by in the cluster: all is left out of
+    which it is not known whether it may be seen.
+    """
 
     page = "pages/postmortem.html"
+    partly = True
 
     def __init__(self, session: Session, params: QueryDict) -> None:
         super().__init__(session)
@@ -50,7 +54,7 @@ class PostmortemScreen(Screen):
 
     @property
     def waits_for(self) -> frozenset[str]:
-        return frozenset()  # it comes out of the database
+        return self.plurals
 
     async def prepare(self) -> None:
         await self.session.review(KINDS)
@@ -65,7 +69,6 @@ class PostmortemScreen(Screen):
     def context(self) -> Mapping[str, Any]:
         span, found = self.span, self.found
         path = reverse("postmortem", args=[self.runtime.cluster.slug])
-        denied = [KINDS[plural].title for plural, seen in self.visible.items() if seen.denied is not None]
         return {
             "path": path,
             "cluster": self.runtime.cluster.name,
@@ -74,16 +77,36 @@ class PostmortemScreen(Screen):
             "summary": summary(found),
             "entries": [self._entry(each) for each in found.entries],
             "people": [{"name": who, "count": count} for who, count in found.people],
-            "unknown": [
-                *unknown(span, found),
-                *([f"You may not list {', '.join(denied)}."] if denied else []),
-            ],
+            "unknown": [*unknown(span, found), *self.left_out],
             "markdown_url": f"{path}?from={iso(span.since)}&to={iso(span.until)}&format=md",
             "then_url": f"{reverse('overview', args=[self.runtime.cluster.slug])}?at={iso(span.since)}",
             "ranges": [
                 {"words": f"Last {words}", "url": self._range(path, minutes)} for minutes, words in RANGES
             ],
         }
+
+    @property
+    def left_out(self) -> list[str]:
+        """What is not told since it may not be seen, or as it is not known whether it may: sentences."""
+        denied, unsure, within = [], [], set[str]()
+        for plural, seen in self.visible.items():
+            if seen.denied is not None:
+                denied.append(KINDS[plural].title)
+            elif seen.unknown is not None or seen.namespaces == frozenset():
+                unsure.append(KINDS[plural].title)
+            else:
+                within |= seen.namespaces or set()
+        said = [f"You may not list {', '.join(denied)}."] if denied else []
+        said += (
+            [f"Whether you may list {', '.join(unsure)} is not known: nothing is told of them."]
+            if unsure
+            else []
+        )
+        if within:
+            said.append(
+                f"You may not list all namespaces: this is of {listed(sorted(within), 'more namespaces')}."
+            )
+        return said
 
     def _range(self, path: str, minutes: int) -> str:
         now = datetime.now(UTC).replace(microsecond=0)
