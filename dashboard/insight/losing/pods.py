@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Literal
 
 from dashboard.insight.draining import ENDED, MIRROR
+from dashboard.insight.observed import DEFAULT_SCHEDULER
 from dashboard.insight.ownership import controller
 from dashboard.insight.protocols import Objects
 from dashboard.insight.restart import pods_wanted, restart_outlook, rollout_limits
@@ -281,7 +282,7 @@ class Fates:
         if node:
             victims = sorted(one.metadata.name for one, by in self._elsewhere.preempted.values() if by is pod)
             room = f" It preempts {listed(victims)}, of lower priority, there." if victims else ""
-            return PodFate(pod, "moves", f"Most likely to {node}{after}.{room}", cause, node)
+            return PodFate(pod, "moves", f"Most likely to {node}{after}.{room}{_unsure(pod)}", cause, node)
         text = (
             self._elsewhere.why_nowhere(pod) if self.schedulable else "No node that is left is schedulable."
         )
@@ -377,6 +378,14 @@ def _tolerated_for(pod: Pod) -> int | None:
     taint = Taint(key=UNREACHABLE, effect="NoExecute")
     found = next((one for one in pod.spec.tolerations or () if tolerates(one, taint)), None)
     return 0 if found is None else found.toleration_seconds
+
+
+def _unsure(pod: Pod) -> str:
+    """What of its place is not worked out, as a sentence behind others."""
+    spec = pod.spec
+    if spec.scheduler_name not in ("", DEFAULT_SCHEDULER):
+        return f" Scheduler {spec.scheduler_name} places it, which may go by other rules."
+    return " Whether its devices are free there is not evaluated." if spec.resource_claims else ""
 
 
 def _ordinal(pod: Pod) -> int:

@@ -214,6 +214,23 @@ def test_a_template_may_leave_the_scheduler_out_or_make_it_wait(
     assert (told.fate, told.node) == (fate, on) and why in told.why
 
 
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"schedulerName": "volcano"}, "Scheduler volcano places it, which may go by other rules."),
+        (
+            {"resourceClaims": [{"name": "gpu", "resourceClaimName": "gpu"}]},
+            "Whether its devices are free there",
+        ),
+    ],
+)
+def test_what_is_not_worked_out_of_a_place_is_said(spec: dict[str, Any], said: str) -> None:
+    made = with_spec(pod("web-0", node="node-1", labels={"app": "web"}), **spec)
+    rest = [each for each in web("node-1") if each[0] != "pods"]
+    (told,) = lost(cluster(*rest, ("pods", made)), "node/node-1").pods
+    assert told.fate == "moves" and said in told.why
+
+
 def test_a_volume_that_is_labelled_with_a_zone_is_out_of_reach_without_it() -> None:
     claim, _ = claimed(0, "")
     made = {
