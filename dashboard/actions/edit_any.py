@@ -20,12 +20,15 @@ from dashboard.insight import Effect, Impact, Notice, Workload, restart_impact, 
 from dashboard.insight.autoscaling import SCALED
 from dashboard.insight.configmapuse import READ as USED
 from dashboard.insight.impact import together
+from dashboard.insight.rerouting import ingress_impact, service_impact
 from dashboard.insight.words import bold, parts
 from dashboard.kinds.base import Kind
 from dashboard.kinds.deployments import Deployment
+from dashboard.kinds.ingresses import Ingress
 from dashboard.kinds.references import group_of
 from dashboard.kinds.replicasets import ReplicaSet
 from dashboard.kinds.rows import listed, plural
+from dashboard.kinds.services import Service
 from dashboard.kinds.statefulsets import StatefulSet
 from dashboard.kube.hiding import hide_values
 from dashboard.models import Change
@@ -217,16 +220,18 @@ class EditAny(FieldsAction):
             common["undo_words"] = f"{common['undo_words']} Deleted claims can't be restored: {EMPTY}"
         if impacts := [*_on_pods(dry)]:
             return Description.of(together(impacts), *self._notices(dry), **common)
+        impact = _on_requests(dry)
         names = [field_words(path) for path in written_fields(before, after)]
         verb = "changes" if len(names) == 1 else "change"
         effect = Effect("info", "code", parts(bold(plural(len(names), "field")), f" {verb}"), some(names))
         broken = value_effects(dry.objects, target.plural, target.namespace, target.name, before, after)
-        headline = broken_headline(broken)
+        headline = broken_headline(broken) or impact.headline
+        effects = (*broken, *impact.effects)
         return Description(
             headline=headline,
-            effects=(*broken, effect) if names else broken,
+            effects=(*effects, effect) if names else effects,
             notices=self._notices(dry),
-            danger=headline is not None,
+            danger=headline is not None or impact.danger,
             **common,
         )
 
@@ -281,6 +286,16 @@ def _on_pods(dry: DryRun) -> Iterator[Impact]:
         yield restart_impact(dry.objects, obj, dry.now)
     if scaled:
         yield scale_impact(dry.objects, obj, made, dry.now)
+
+
+def _on_requests(dry: DryRun) -> Impact:
+    """What becomes of the requests that go through a Service or an Ingress."""
+    before, after = dry.obj, dry.made
+    if isinstance(before, Service) and isinstance(after, Service):
+        return service_impact(dry.objects, before, after)
+    if isinstance(before, Ingress) and isinstance(after, Ingress):
+        return ingress_impact(before, after)
+    return Impact(None, ())
 
 
 def _on_claims(before: Manifest, after: Manifest) -> Iterator[Notice]:

@@ -63,10 +63,11 @@ def together(impacts: Sequence[Impact]) -> Impact:
     heads = sorted(
         (each.headline for each in impacts if each.headline), key=lambda head: _WORST.index(head.state)
     )
+    notices = (*heads[1:], *(notice for each in impacts for notice in each.notices))
     return Impact(
         headline=heads[0] if heads else None,
         effects=tuple(effect for each in impacts for effect in each.effects),
-        notices=(*heads[1:], *(notice for each in impacts for notice in each.notices)),
+        notices=tuple(dict.fromkeys(notices)),
         danger=any(each.danger for each in impacts),
     )
 

@@ -13,6 +13,7 @@ from dashboard.actions.newobjects.deployments import NEW_DEPLOYMENT, RESOURCE_IN
 from dashboard.actions.newobjects.form import Checks, Input, Look
 from dashboard.actions.resources import RESOURCES
 from dashboard.insight import Impact, scale_impact, template_impact
+from dashboard.insight.impact import together
 from dashboard.insight.sizing import sizing_impact
 from dashboard.kinds.rows import listed, plural
 
@@ -109,12 +110,7 @@ class EditDeployment(Editing):
             sizes = [_resources(each) for each in (dry.before, dry.after)]
             rule = template_impact if sizes[0] == sizes[1] else sizing_impact
             found = rule(dry.objects, dry.obj, dry.made, dry.now)
-        return Impact(
-            scaled.headline if scaled.danger or not found.headline else found.headline,
-            (*scaled.effects, *found.effects),
-            (*scaled.notices, *(each for each in found.notices if each not in scaled.notices)),
-            scaled.danger or found.danger,
-        )
+        return together((scaled, found))
 
 
 def _containers(manifest: Manifest) -> list[Manifest]:

@@ -1,4 +1,4 @@
-"""An edit as YAML that changes a pod template and the number of pods says what both do."""
+"""An edit as YAML says what it does to pods and to requests, as the forms do."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from dashboard.actions.action import Actor, Order, Target
+from dashboard.actions.action import Actor, Description, Order, Target
 from dashboard.actions.edit_any import EDIT_ANY
 from dashboard.actions.engine import change_preview
 from dashboard.insight.impact import Impact, Notice, together
 from dashboard.insight.words import text_of
 from dashboard.kinds import KINDS
 
-from ..insight.test_impact import SIZE, world
+from ..insight.test_impact import SIZE, ingress, world
 from ..insight.world import deployment, endpoints, service
 from .server import Server
 
@@ -26,6 +26,16 @@ SERVED = (
     ("services", service()),
     ("endpointslices", endpoints("web", ("web-0", True), ("web-1", True), ("web-2", True))),
 )
+
+
+async def told_of(plural: str, before: dict[str, Any], typed: dict[str, Any]) -> Description:
+    user, _ = await User.objects.aget_or_create(username="mara")
+    mara = Actor(user=user, name="mara")
+    api: Any = Server(plural, before)
+    wanted = EDIT_ANY.read({"yaml": json.dumps(typed)})
+    target = Target.of("dev", KINDS[plural], "shop", before["metadata"]["name"])
+    order = Order(transport=api, actor=mara, target=target, action=EDIT_ANY.on(wanted), wanted=wanted)
+    return (await change_preview(order=order, objects=world(*SERVED))).told
 
 
 @pytest.mark.parametrize("plural", ["deployments", "replicasets"])
@@ -39,12 +49,7 @@ async def test_both_are_told(plural: str, image: str, replicas: int) -> None:
     typed["spec"]["replicas"] = replicas
     if image:
         typed["spec"]["template"]["spec"]["containers"][0]["image"] = image
-    mara = Actor(user=await User.objects.acreate(username="mara"), name="mara")
-    api: Any = Server(plural, before)
-    wanted = EDIT_ANY.read({"yaml": json.dumps(typed)})
-    target = Target.of("dev", kind, "shop", "web")
-    order = Order(transport=api, actor=mara, target=target, action=EDIT_ANY.on(wanted), wanted=wanted)
-    told = (await change_preview(order=order, objects=world(*SERVED))).told
+    told = await told_of(plural, before, typed)
     said = [text_of(each.text) for each in told.effects]
     rolls = plural == "deployments" and bool(image) and replicas > 0
     assert any("replaced" in each for each in said) is rolls
@@ -53,6 +58,25 @@ async def test_both_are_told(plural: str, image: str, replicas: int) -> None:
         assert (told.headline is not None and told.headline.title == stopped) is (replicas == 0)
         assert told.danger is (replicas == 0)
     assert any("ConfigMaps, Secrets and volumes stay" in each for each in said) is (replicas < 3)
+
+
+async def test_a_service_that_would_match_no_pod_says_so() -> None:
+    before = {"apiVersion": "v1", "kind": "Service", **service()}
+    before["metadata"] = before["metadata"] | {"uid": "u", "resourceVersion": "1"}
+    typed = before | {"spec": before["spec"] | {"selector": {"app": "wbe"}}}
+    told = await told_of("services", before, typed)
+    assert told.headline is not None and told.headline.title == "web would match no pod" and told.danger
+    typed = before | {"spec": before["spec"] | {"sessionAffinity": "ClientIP"}}
+    assert not (await told_of("services", before, typed)).danger
+
+
+async def test_a_path_of_an_ingress_that_leads_nowhere_any_more_says_so() -> None:
+    before = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", **ingress("web", "api")}
+    before["metadata"] = before["metadata"] | {"uid": "u", "resourceVersion": "1"}
+    typed = before | {"spec": ingress("api")["spec"]}
+    told = await told_of("ingresses", before, typed)
+    assert "shop.example/web is routed nowhere any more" in [text_of(each.text) for each in told.effects]
+    assert told.danger
 
 
 def test_the_worst_headline_stands_above_and_none_is_lost() -> None:
