@@ -25,7 +25,7 @@ from dashboard.models import Change
 
 from .action import Description, DryRun, Field, Manifest, Order, Wanted
 from .fieldwrites import FieldsAction
-from .keysources import keys_of
+from .keysources import keys_of, no_key_words
 from .templates import ContainerAction, changed_containers, containers
 
 _NAME = re.compile(r"[-._A-Za-z][-._A-Za-z0-9]*")
@@ -162,11 +162,10 @@ class SetEnv(ContainerAction):
                 )
             else:
                 has = "" if keys is _ABSENT else f"It has {listed(keys, 'more')}." if keys else "It has none."
-                missing = (
-                    f"There is no {title} {source}"
-                    if keys is _ABSENT
-                    else f"{title} {source} has no key {key}"
-                )
+                found = dry.objects.get(plural_, order.target.namespace, source)
+                missing = f"There is no {title} {source}"
+                if found is not None:
+                    missing = no_key_words(title, found, key)
                 notices.append(
                     Notice("warn", missing, f"A container with {name} would not start. {has}".strip(), ref)
                 )

@@ -58,8 +58,8 @@ READ = frozenset(
     {
         "nodes", "namespaces", "persistentvolumeclaims", "persistentvolumes", "storageclasses", "pods", "replicasets",
         "deployments", "statefulsets", "daemonsets", "jobs", "cronjobs", "horizontalpodautoscalers",
-        "poddisruptionbudgets", "services", "endpointslices", "ingresses", "ingressclasses", "secrets",
-        "events",
+        "poddisruptionbudgets", "services", "endpointslices", "ingresses", "ingressclasses", "configmaps",
+        "secrets", "events",
     }
 )  # fmt: skip
 ACCESS = frozenset({"rolebindings", "clusterrolebindings", "roles", "clusterroles", "serviceaccounts"})

@@ -9,7 +9,7 @@ import msgspec
 
 from dashboard.actions.action import Manifest
 from dashboard.actions.fields import replicas
-from dashboard.actions.keysources import keys_of
+from dashboard.actions.keysources import keys_of, no_key_words
 from dashboard.errors import BadInput
 from dashboard.insight import Effect
 from dashboard.insight.capacity import in_words, pod_amounts
@@ -67,7 +67,7 @@ def _sources(look: Look) -> Iterable[str]:
 def _keys(look: Look) -> Iterable[str]:
     names = {row["from"] for row in look.values.get("env") or () if row["source"] == "configmaps"}
     return counted(
-        key for each in look.all("configmaps") if each.metadata.name in names for key in each.sizes
+        key for each in look.all("configmaps") if each.metadata.name in names for key in each.data or ()
     )
 
 
@@ -294,7 +294,7 @@ async def _check_variable(look: Look, checks: Checks, row: Any, *, read: bool) -
             checks.at(row.place, "warn", text)
         return
     if not row["name"] and not row["key"]:
-        count = len(found.sizes) if kind == "configmaps" else found.key_count
+        count = len(found.data or ()) if kind == "configmaps" else found.key_count
         checks.at(row.place, "ok", f"all {plural(count, 'key')} of {_KINDS[kind]} {name}")
         return
     keys = await keys_of(look.transport, kind, look.namespace, name, found, look.now) if read else None
@@ -304,7 +304,7 @@ async def _check_variable(look: Look, checks: Checks, row: Any, *, read: bool) -
         checks.at(row.place, "ok", f"key {key} of {_KINDS[kind]} {name}")
     else:
         has = listed(keys, "more") or "none"
-        text = f"{_KINDS[kind]} {name} has no key {key}: the container would not start. Keys: {has}."
+        text = f"{no_key_words(_KINDS[kind], found, key)}: the container would not start. Keys: {has}."
         checks.at(row.place, "warn", text)
 
 

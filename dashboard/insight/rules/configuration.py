@@ -64,7 +64,10 @@ def _told(case: Case, status: ContainerStatus, missing: Missing, evidence: tuple
 
 def _missing(case: Case, message: str) -> Missing | None:
     if found := _NO_KEY.search(message):
-        return _no_key(case, found[1], _kind(found[2]), found[3].rpartition("/")[2])
+        key, kind, name = found[1], _kind(found[2]), found[3].rpartition("/")[2]
+        return (
+            _binary(case, key, name) if _is_binary(case, key, kind, name) else _no_key(case, key, kind, name)
+        )
     if found := _NO_FILE.search(message):
         volume = next((one for one in case.pod.spec.volumes or () if one.name == found[1]), None)
         kind = "Secret" if found[2].lower() == "secret" else "ConfigMap"
@@ -86,6 +89,25 @@ def _no_key(case: Case, key: str, kind: str, name: str) -> Missing:
     # A ConfigMap is edited here; a key of a Secret is added where the Secret is kept.
     step = Step(f"Add key {key} to {kind} {name}.", ref, "edit" if kind == "ConfigMap" else "")
     return Missing("pod-key-missing", what, step, f"{kind}/{case.namespace}/{name}/{key}")
+
+
+def _is_binary(case: Case, key: str, kind: str, name: str) -> bool:
+    found = case.survey.objects.get("configmaps", case.namespace, name) if kind == "ConfigMap" else None
+    return found is not None and key in (found.binary_data or ())
+
+
+def _binary(case: Case, key: str, name: str) -> Missing:
+    """It is there, but the kubelet reads variables from data alone (makeEnvironmentVariables)."""
+    ref = Ref("ConfigMap", case.namespace, name, "configmaps")
+    what = parts(
+        "needs key ",
+        code(key),
+        " of ConfigMap ",
+        code(name),
+        ", which is in binaryData, where no variable is read from",
+    )
+    step = Step(f"Put {key} into data of ConfigMap {name}, as text.", ref, "edit")
+    return Missing("pod-key-missing", what, step, f"ConfigMap/{case.namespace}/{name}/{key}")
 
 
 # pkg/kubelet/kuberuntime/security_context_others.go: how it is put, why, and what to do.

@@ -179,12 +179,11 @@ def test_what_names_no_key_is_refused_at_its_field(place: str) -> None:
 
 
 class Cluster(World):
-    """ConfigMap settings has LOG_LEVEL; Secrets are not known."""
+    """ConfigMap settings has LOG_LEVEL, and LOGO in binaryData; Secrets are not known."""
 
-    def get(self, plural: str, namespace: str, name: str) -> Any:
-        return (
-            SimpleNamespace(sizes={"LOG_LEVEL": 4}) if (plural, name) == ("configmaps", "settings") else None
-        )
+    def __init__(self) -> None:
+        settings = {"metadata": {"name": "settings", "namespace": "shop"}, "data": {"LOG_LEVEL": "info"}}
+        super().__init__(("configmaps", settings | {"binaryData": {"LOGO": "/w=="}}))
 
     def reads(self, plural: str, namespace: str = "") -> bool:
         return plural == "configmaps"
@@ -209,6 +208,9 @@ async def test_whether_a_key_is_there_is_told_of_those_that_are_new_alone() -> N
         notice.title == "ConfigMap settings has no key LOG"
         and "would not start. It has LOG_LEVEL" in notice.text
     )
+    (notice,) = (await told("LOGO=configmap/settings/LOGO")).notices
+    assert notice.title == "ConfigMap settings has LOGO in binaryData, where no variable is read from"
+    assert "would not start. It has LOG_LEVEL." in notice.text
     (notice,) = (await told("LOG=configmap/setting/LOG")).notices
     assert notice.title == "There is no ConfigMap setting"
     assert notice.text.endswith("would not start."), "nothing is said of its keys"

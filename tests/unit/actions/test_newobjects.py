@@ -517,12 +517,16 @@ async def test_what_a_deployment_needs_and_does_not_find_stands_at_its_row() -> 
     settings = {
         "metadata": {"name": "web-config", "namespace": "shop"},
         "data": {"LOG": "info", "MODE": "fast"},
+        "binaryData": {"LOGO": "/w=="},
     }
     typed = IMAGE | {
-        "env.name": ["A", "B", "", "C"], "env.source": ["configmaps"] * 3 + ["secrets"],
-        "env.from": ["nowhere", "web-config", "web-config", "database"], "env.key": ["k", "URL", "", "url"],
+        "env.name": ["A", "B", "", "C", "D"], "env.source": ["configmaps"] * 3 + ["secrets", "configmaps"],
+        "env.from": ["nowhere", "web-config", "web-config", "database", "web-config"],
+        "env.key": ["k", "URL", "", "url", "LOGO"],
     }  # fmt: skip
     checks = await looked("deployments", typed, world(("configmaps", settings)))
+    binary = "ConfigMap web-config has LOGO in binaryData, where no variable is read from: the container would not start."
+    assert said(checks)["env-4"] == ("warn", f"{binary} Keys: LOG and MODE.")
     assert [said(checks)[f"env-{n}"] for n in range(4)] == [
         ("warn", "There is no ConfigMap nowhere in shop: the container would not start."),
         ("warn", "ConfigMap web-config has no key URL: the container would not start. Keys: LOG and MODE."),

@@ -246,6 +246,19 @@ def test_a_refused_container_says_what_to_correct(message: str, rule: str, why: 
     assert why in found[1]
 
 
+def test_a_variable_from_binary_data_is_told_where_its_key_is() -> None:
+    manifest = pending("CreateContainerConfigError", "couldn't find key LOGO in ConfigMap shop/settings")
+    made = world(manifest)
+    made.add("configmaps", {"metadata": meta("settings"), "binaryData": {"LOGO": "/w=="}})
+    _, said, step = first(made)
+    assert said.endswith(
+        "needs key LOGO of ConfigMap settings, which is in binaryData, where no variable is read from."
+    )
+    assert step == "Put LOGO into data of ConfigMap settings, as text."
+    made.add("configmaps", {"metadata": meta("settings"), "data": {"OTHER": "x"}})
+    assert first(made)[2] == "Add key LOGO to ConfigMap settings."
+
+
 RUNC = "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: "
 
 
