@@ -33,9 +33,11 @@ CHANGE_WORDS = {
 # What controllers, the scheduler and the kubelet write; a column shows a field of whichever sort.
 _REPORTED = ("status.", "columns[", "metadata.finalizers", "metadata.ownerReferences", "spec.claimRef")
 _ASSIGNED = frozenset({"spec.nodeName", "spec.volumeName"})
-# And of an object that a controller manages, what that controller writes.
+# And of an object that a controller manages, what that controller writes, or the API server when a pod gets its node
+# (the admission plugin PodTopologyLabels).
 DELETION = frozenset({"metadata.deletionTimestamp", "metadata.deletionGracePeriodSeconds"})
-_MANAGED = DELETION | {"spec.replicas"}
+_PLACE = frozenset({f"metadata.labels[topology.kubernetes.io/{place}]" for place in ("region", "zone")})
+_MANAGED = DELETION | _PLACE | {"spec.replicas"}
 
 
 @dataclass(frozen=True)

@@ -327,13 +327,9 @@ async def test_it_begins_with_what_was_asked_for_what_warns_and_what_was_done_he
     told(made, "deployments", "MODIFIED", ready, decoded("deployments", version="4", spec={"replicas": 5}))
     pod = decoded("pods", name="web-1-x", **owned)
     told(made, "pods", "ADDED", None, pod)
-    told(
-        made,
-        "pods",
-        "MODIFIED",
-        pod,
-        decoded("pods", name="web-1-x", version="2", spec={"nodeName": "n"}, **owned),
-    )
+    place = {f"topology.kubernetes.io/{each}": "eu-1" for each in ("region", "zone")}
+    placed = {"spec": {"nodeName": "n"}, "metadata": owned["metadata"] | {"labels": place}}
+    told(made, "pods", "MODIFIED", pod, decoded("pods", name="web-1-x", version="2", **placed))
     told(made, "pods", "DELETED", pod, None)
     sets = [
         decoded("replicasets", name="web-1", version=str(n), spec={"replicas": n}, **owned) for n in (1, 2)
