@@ -78,7 +78,7 @@ def readiness(
         later = sum(1 for name in own or () if (made := (namespaces or {})[name]) and made > last.at)
         gaps = [plural(later, "namespace")] if later else []
         gaps += [f"the data of {plural(claims, 'volume')}"] if claims else []
-        are = "is" if gaps == ["1 namespace"] or gaps == ["the data of 1 volume"] else "are"
+        are = "are" if later > 1 or len(gaps) > 1 else "is"
         words = listed(gaps)
         said = f" {words[:1].upper()}{words[1:]} {are} not in it." if gaps else ""
         headline = f"The last good backup of the cluster is {ago(age)} old.{said}"

@@ -265,9 +265,13 @@ class RecoveryForm:
             told += whole if own_accounts(context) else of
         return sorted(told, key=lambda each: (each.at, each.name), reverse=True)
 
+    def chosen(self) -> str:
+        """The name of the backup that the form has chosen."""
+        return str(self.sent.get("archive", ""))
+
     def _context(self, said: _Answer) -> dict[str, Any]:
         cluster = self.session.cluster.cluster
-        name = str(self.sent.get("archive", ""))
+        name = self.chosen()
         chosen = next((each for each in self.told if each.name == name), None)
         return {
             "archive": name,
@@ -453,6 +457,11 @@ class DrillForm(RecoveryForm):
 
     def asked(self) -> Choice:
         return read_choice(namespaces=str(self.sent.get("namespace", "")).replace(",", " ").split())
+
+    def chosen(self) -> str:
+        """Without another one, the newest of this cluster: it is the one that would be needed."""
+        here = self.session.cluster.cluster.slug
+        return super().chosen() or next((each.name for each in self.told if each.slug == here), "")
 
     async def begin(self, order: RestoreOrder, token: str) -> Change:
         return await drill_begin(

@@ -90,3 +90,16 @@ def test_a_backup_is_made_on_the_page_and_shown(shop: tuple[Page, Server, str]) 
     row = page.locator(".bks tr", has_text=f"tests_{namespace}_")
     expect(row).to_contain_text("Verified")
     expect(row).to_contain_text("Without Secrets")
+
+
+def test_a_drill_begins_with_the_newest_backup_and_a_restore_with_none(
+    shop: tuple[Page, Server, str],
+) -> None:
+    page, _, _ = shop
+    for name, chosen in (("Run a drill…", "all"), ("Restore…", "")):
+        page.goto("/c/tests/recovery/")
+        page.get_by_role("link", name=name).first.click()
+        backup = page.get_by_label("Backup", exact=True)
+        expect(backup).to_be_visible()
+        assert chosen in backup.input_value()
+        assert bool(backup.input_value()) == bool(chosen)

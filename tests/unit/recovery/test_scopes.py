@@ -100,6 +100,24 @@ def aged(scope: str, hours: int) -> Stored:
     )
 
 
+@pytest.mark.parametrize(
+    ("later", "claims", "said"),
+    [
+        (0, 0, ""),
+        (1, 0, " 1 namespace is not in it."),
+        (2, 0, " 2 namespaces are not in it."),
+        (0, 1, " The data of 1 volume is not in it."),
+        (0, 6, " The data of 6 volumes is not in it."),
+        (1, 6, " 1 namespace and the data of 6 volumes are not in it."),
+    ],
+)
+def test_what_is_missing_is_told_in_good_english(later: int, claims: int, said: str) -> None:
+    whole = aged("all", 1)
+    names = {f"new-{number}": NOW for number in range(later)}
+    found = readiness([whole], {whole.name: header()}, namespaces=names, claims=claims, now=NOW)
+    assert found.headline == f"The last good backup of the cluster is 60 minutes old.{said}"
+
+
 def test_a_backup_of_one_namespace_makes_that_of_the_cluster_no_younger() -> None:
     shop, whole = aged("shop", 1), aged("all", 240)
     headers = {shop.name: header("shop"), whole.name: header()}
