@@ -17,8 +17,9 @@ from dashboard.kinds.podstatus import ContainerStatus, Terminated
 
 from .earlier import ROLLED_OUT, back_step
 
-# The kubelet tries to mount a volume again within some two minutes (pkg/util/goroutinemap/exponentialbackoff).
-MOUNTS_AGAIN = timedelta(minutes=5)
+WAITED = "Unable to attach or mount volumes"  # the sum of what is said of each volume
+# What fails is tried again within some two minutes (pkg/util/goroutinemap/exponentialbackoff).
+TRIES_AGAIN = timedelta(minutes=5)
 # How the kubelet's messages of reasons BackOff and Unhealthy begin that tell of a container that ends.
 _OF_ENDS = ("Back-off restarting", "Liveness", "Startup")
 
@@ -61,14 +62,14 @@ class Case(NamedTuple):
         """The latest Warning Event about the pod with one of these reasons."""
         return self.survey.event(self.pod.metadata.uid, *reasons)
 
-    def mount_failures(self) -> list[Event]:
-        """What the kubelet says now of volumes that it can't mount: each for itself, the latest first, and then that
-        it waited for them.
+    def in_the_way(self, *reasons: str) -> list[Event]:
+        """What is said now with these reasons of its start, the latest first, and then that volumes were waited for. What
+        was said before has passed.
         """
-        every = self.survey.events(self.pod.metadata.uid, "FailedMount", "FailedMapVolume")
+        every = self.survey.events(self.pod.metadata.uid, *reasons)
         last = every[0].last_seen if every else None
-        now = [one for one in every if not (last and one.last_seen and last - one.last_seen > MOUNTS_AGAIN)]
-        return sorted(now, key=lambda one: one.message.startswith("Unable to attach or mount volumes"))
+        now = [one for one in every if not (last and one.last_seen and last - one.last_seen > TRIES_AGAIN)]
+        return sorted(now, key=lambda one: one.message.startswith(WAITED))
 
     def containers(self) -> Iterator[tuple[ContainerStatus, bool]]:
         """Each container's status, and whether it is one that must end before the others start."""

@@ -47,11 +47,20 @@ def misses_configuration(case: Case) -> Trouble | None:
             return _told(case, status, missing, waiting_as(status))
         if waiting.reason in CREATING and case.older(case.since("PodScheduled"), PATIENCE):
             # That a volume cannot be mounted is only said in an Event.
-            for event in case.mount_failures():
+            for event in case.in_the_way("FailedMount", "FailedMapVolume"):
                 missing_file = _missing(case, event.message)
-                if missing_file is not None:
+                if missing_file is not None and not _created_since(case, event.message):
                     return _told(case, status, missing_file, reported(event))
     return None
+
+
+def _created_since(case: Case, message: str) -> bool:
+    """Whether what an Event says is missing is there now; the Event stays for an hour."""
+    found = _ABSENT.search(message)
+    if found is None:
+        return False
+    kind, name = _kind(found[1]), found[2].rpartition("/")[2]
+    return case.survey.objects.get(f"{kind.lower()}s", case.namespace, name) is not None
 
 
 def _told(case: Case, status: ContainerStatus, missing: Missing, evidence: tuple[Evidence, ...]) -> Trouble:

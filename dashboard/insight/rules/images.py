@@ -32,6 +32,7 @@ _OWN_WORDS = re.compile(
     rf'(?:(?:{_WORDS})(?:: |$))*(?:Back-off pulling image(?: "[^"]*")?(?:: |$))?(?:(?:{_WORDS})(?:: |$))*'
     r"(?:Unable to retrieve some.*)?"
 )
+_PULLED = re.compile(r'(?:pulling|pull|pull and unpack) image "([^"]+)"')
 _NOT_RETRIEVED = "FailedToRetrieveImagePullSecret"
 _EVENTS = ("Failed", "BackOff", "InspectFailed", "ErrImageNeverPull", _NOT_RETRIEVED)
 
@@ -170,7 +171,7 @@ def _told(case: Case, status: ContainerStatus) -> Trouble:
     waiting = status.state.waiting
     reason, message = (waiting.reason, waiting.message) if waiting else ("", "")
     spec = case.spec_of(status)
-    image = (spec.image if spec else "") or status.image
+    image = _of_a_volume(case, message, (spec.image if spec else "") or status.image)
     # While it backs off, the registry's own answer may stand in an earlier Event only.
     events = case.survey.events(case.pod.metadata.uid, *_EVENTS)
     answers = [f"{reason}: {message}", *(event.message for event in events)]
@@ -202,6 +203,12 @@ def _told(case: Case, status: ContainerStatus) -> Trouble:
         rule, "bad", 65, "cannot pull its image", "cannot pull their image", rest, step, evidence,
         case.since("PodScheduled"), shared=f"{refusal.shared(image)}:{rule}",
     )  # fmt: skip
+
+
+def _of_a_volume(case: Case, message: str, image: str) -> str:
+    """The image that is meant: a container waits for those of its volumes too, and its status names which."""
+    named = _PULLED.search(message) if any(one.image for one in case.pod.spec.volumes or ()) else None
+    return named[1] if named and not named[1].startswith(image) else image
 
 
 def _refusal(reason: str, image: str, answers: list[str]) -> tuple[Refusal, str]:

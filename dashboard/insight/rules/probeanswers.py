@@ -16,6 +16,11 @@ _TIMEOUT = re.compile(
 )
 _NO_NAME = re.compile(r'strconv\.Atoi: parsing "([^"]+)"')
 _NO_COMMAND = re.compile(r'exec: \\?"([^"\\]+)\\?": (?:executable file not found|stat |no such file)')
+# net/http: the probe asks by HTTP, and meets the alert of a TLS server; or the other way about.
+_OTHER_SCHEME = (
+    (r'malformed HTTP response "\x15\x03', "it speaks HTTPS, not HTTP", "Set scheme: HTTPS in the probe."),
+    ("HTTP response to HTTPS client", "it speaks HTTP, not HTTPS", "Set scheme: HTTP in the probe."),
+)
 
 
 class Answer(NamedTuple):
@@ -41,7 +46,15 @@ def answer(event: Event | None, probe: Probe | None, container: Container | None
         return Answer(f"its command {found[1]} is not in the image", "Correct the probe's command.")
     if "connection refused" in said:
         return _refused(probe, container)
+    for sign, why, mend in _OTHER_SCHEME:
+        if sign in said:
+            return Answer(why, mend)
     if found := _STATUS.search(said):
+        if found[1] == "400" and probe.http_get is not None and probe.http_get.scheme == "HTTP":
+            return Answer(
+                "it answers HTTP 400",
+                "If it speaks HTTPS, set scheme: HTTPS in the probe; else read its log.",
+            )
         if found[1] in ("404", "405"):
             mend = "Correct the probe's path, or see in its log what it serves."
             return Answer(f"it answers HTTP {found[1]}", mend)

@@ -10,7 +10,7 @@ from dashboard.insight.names import PodRule
 from dashboard.insight.words import Part, Parts, code, parts
 from dashboard.kinds.events import Event
 
-from .case import Case
+from .case import WAITED, Case
 from .configuration import CREATING
 from .runtimes import cause
 
@@ -67,16 +67,12 @@ def does_not_start(case: Case) -> Trouble | None:
         return None
     if not case.older(placed.last_transition_time, SETTLING):
         return None
-    found = _sandbox(case) or _attach(case) or _mount(case)
-    if found is not None:
-        return found
+    if event := next(iter(case.in_the_way(*_EXPLAIN, *_NO_SANDBOX)), None):
+        return _EXPLAIN.get(event.reason, _sandbox)(case, event)
     return _creating(case) if case.older(placed.last_transition_time, STARTING) else None
 
 
-def _sandbox(case: Case) -> Trouble | None:
-    event = case.event("FailedCreatePodSandBox", "FailedCreatePodSandbox", "NetworkNotReady")
-    if event is None:
-        return None
+def _sandbox(case: Case, event: Event) -> Trouble:
     for pattern, why, text in _SANDBOX:
         if found := pattern.search(event.message):
             rest = parts(f": {why.format(*found.groups())} on its node")
@@ -87,10 +83,7 @@ def _sandbox(case: Case) -> Trouble | None:
     )
 
 
-def _attach(case: Case) -> Trouble | None:
-    event = case.event("FailedAttachVolume")
-    if event is None:
-        return None
+def _attach(case: Case, event: Event) -> Trouble:
     volume = _volume(event)
     if "Multi-Attach" in event.message:
         holder = _HOLDER.search(event.message)
@@ -117,10 +110,7 @@ def _before_it(case: Case, name: str) -> bool:
     return rolls and other.metadata.deletion_timestamp is None
 
 
-def _mount(case: Case) -> Trouble | None:
-    event = next(iter(case.mount_failures()), None)
-    if event is None:
-        return None
+def _mount(case: Case, event: Event) -> Trouble:
     volume = _volume(event)
     rest: Parts = parts(": volume ", volume, " cannot be mounted")
     if found := _HOST_PATH.search(event.message):
@@ -154,7 +144,7 @@ def _volume(event: Event) -> Part:
 
 def _said(event: Event) -> str:
     """Why, without which volume it is said of; of a command, what that printed first. "" of the sum of several."""
-    if event.message.startswith("Unable to attach or mount volumes"):
+    if event.message.startswith(WAITED):
         return ""
     said = event.message.partition(" : ")[2] or event.message
     _, _, printed = said.partition("Output: ")
@@ -175,3 +165,7 @@ def _told(case: Case, rule: PodRule, rest: Parts, step: Step, event: Event) -> T
     return Trouble(
         rule, "bad", 57, "does not start", "do not start", rest, step, reported(event), case.since("PodScheduled")
     )  # fmt: skip
+
+
+_NO_SANDBOX = ("FailedCreatePodSandBox", "FailedCreatePodSandbox", "NetworkNotReady")
+_EXPLAIN = {"FailedAttachVolume": _attach, "FailedMount": _mount, "FailedMapVolume": _mount}

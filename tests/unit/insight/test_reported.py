@@ -97,6 +97,20 @@ def test_a_pull_secret_that_the_kubelet_misses_needs_no_right_to_read_secrets() 
     assert first(created)[0] == "pod-image-denied"
 
 
+def test_the_image_of_a_volume_is_not_the_containers() -> None:
+    said = 'Back-off pulling image "quay.io/a/data:1": ErrImagePull: quay.io/a/data:1: not found'
+    volumes = [{"name": "data", "image": {"reference": "quay.io/a/data:1"}}]
+    assert (
+        "cannot pull its image quay.io/a/data:1:"
+        in first(world(pending("ImagePullBackOff", said, volumes=volumes)))[1]
+    )
+    said = 'Back-off pulling image "shop/web:1.2": ErrImagePull: docker.io/shop/web:1.2: not found'
+    assert (
+        "cannot pull its image shop/web:1.2:"
+        in first(world(pending("ImagePullBackOff", said, volumes=volumes)))[1]
+    )
+
+
 # ---- probes
 
 HTTP = {"httpGet": {"port": 8081, "path": "/ready"}, "timeoutSeconds": 2}
@@ -114,6 +128,9 @@ REFUSED = (
         (HTTP, [], "probe failed: HTTP probe failed with statuscode: 404", "it answers HTTP 404", "Correct the probe's path, or see in its log what it serves."),
         (HTTP, [], "probe failed: HTTP probe failed with statuscode: 503", "it answers HTTP 503", "Read its log to see why."),
         (HTTP, [], 'probe failed: Get "http://10.0.0.5:8081/ready": context deadline exceeded (Client.Timeout exceeded)', "no answer within 2 s", "Read its log to see why."),
+        (HTTP, [], "probe failed: HTTP probe failed with statuscode: 400", "it answers HTTP 400", "If it speaks HTTPS, set scheme: HTTPS in the probe; else read its log."),
+        (HTTP, [], r'probe failed: Get "http://10.0.0.5:8081/": net/http: malformed HTTP response "\x15\x03\x01\x00"', "it speaks HTTPS, not HTTP", "Set scheme: HTTPS in the probe."),
+        ({"httpGet": {"port": 8081, "scheme": "HTTPS"}}, [], 'probe failed: Get "https://10.0.0.5": http: server gave HTTP response to HTTPS client', "it speaks HTTP, not HTTPS", "Set scheme: HTTP in the probe."),
         ({"httpGet": {"port": "http"}}, [8080], 'probe errored and resulted in unknown state: strconv.Atoi: parsing "http": invalid syntax', "no port of the container has the name http", "Correct the probe's port."),
         ({"exec": {"command": ["curl"]}}, [], 'probe errored and resulted in unknown state: exec: "curl": executable file not found in $PATH', "its command curl is not in the image", "Correct the probe's command."),
     ],
@@ -189,6 +206,10 @@ DENIED = (
     [
         ([("FailedMount", ABSENT, 3), ("FailedMount", SUM, 1)], "pod-config-missing", "needs ConfigMap settings", "Create ConfigMap settings"),
         ([("FailedMount", SUM, 3), ("FailedMount", ABSENT, 30)], "pod-volume-mount", "volume config cannot be mounted.", "Wait"),
+        # What was in the way before has passed.
+        ([("FailedAttachVolume", 'Multi-Attach error for volume "pvc-1"', 9), ("FailedMount", DENIED, 1)], "pod-volume-mount", "access denied", "Check whether"),
+        ([("FailedAttachVolume", 'Multi-Attach error for volume "pvc-1"', 3), ("FailedMount", SUM, 1)], "pod-volume-attach", "still in use", "Wait for the other"),
+        ([("FailedMount", DENIED, 9), ("FailedCreatePodSandBox", 'plugin type="calico" failed (add)', 1)], "pod-sandbox", "its network", "Look at the network"),
         ([("FailedMount", DENIED, 1)], "pod-volume-mount", "mounted: mount.nfs: access denied by server while mounting 10.0.0.9:/exp.", "Check whether"),
         ([("FailedMount", 'MountVolume.SetUp failed for volume "nfs" : Output: mount: bad option; you might need a /sbin/mount.nfs helper program.', 1)],
          "pod-volume-mount", "bad option", "Install the mount helper"),
@@ -218,6 +239,15 @@ def test_a_pod_that_does_not_start_says_what_is_in_its_way(
     found = first(world(manifest, *events))
     assert (found[0], found[2].startswith(step)) == (rule, True), found
     assert why in found[1]
+
+
+def test_a_configmap_that_was_created_since_is_not_missing() -> None:
+    manifest = pending("ContainerCreating", volumes=[{"name": "config", "configMap": {"name": "settings"}}])
+    events = ("FailedMount", ABSENT, 9), ("FailedCreatePodSandBox", "context deadline exceeded", 1)
+    assert first(world(manifest, *events))[0] == "pod-config-missing"
+    made = world(manifest, *events)
+    made.add("configmaps", {"metadata": meta("settings"), "data": {"a": "b"}})
+    assert first(made)[0] == "pod-sandbox"
 
 
 def test_a_missing_key_of_one_of_several_secrets_is_that_ones() -> None:
