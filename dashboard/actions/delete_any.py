@@ -42,6 +42,7 @@ from .action import (
 from .configmap_versions import versions_kept
 from .delete import DELETED
 from .fields import one_of
+from .owners import with_owners
 from .recreation import (
     deletes_claims,
     holds_more,
@@ -291,7 +292,7 @@ class Recreate(DeleteAny):
         )
 
     async def ask(self, order: Order, told: Description, dry: DryRun) -> Description:
-        return await with_autoscaling(order, told, dry)
+        return await with_owners(order, await with_autoscaling(order, told, dry), dry)
 
     def back(self, before: Manifest) -> Wanted | None:
         return None

@@ -54,6 +54,7 @@ from .changedfields import MISSING, changed_fields, escaped, field_words, merge_
 from .configmap_versions import versions_kept
 from .fieldwrites import FieldsAction, some, writable, written_fields
 from .manifesttext import MAX_BYTES, read_manifest
+from .owners import with_owners
 from .recreation import new_claim_deletions, scales_claims_away
 from .scale import EMPTY
 from .scaling_bounds import CLAIMS, claims_decided, with_autoscaling
@@ -260,7 +261,7 @@ class EditAny(FieldsAction):
         return (*found, Notice("info", "Not just as typed", text))
 
     async def ask(self, order: Order, told: Description, dry: DryRun) -> Description:
-        return await with_autoscaling(order, told, dry)
+        return await with_owners(order, await with_autoscaling(order, told, dry), dry)
 
     # ---- The way back
 

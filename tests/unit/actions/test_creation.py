@@ -16,10 +16,12 @@ from django.utils import timezone
 from dashboard.actions import creation as machine
 from dashboard.actions import records
 from dashboard.actions import token as tokens
-from dashboard.actions.action import NO_UNDO, Actor, Description, Preview, Target
+from dashboard.actions.action import NO_UNDO, Actor, Description, Order, Preview, Target
 from dashboard.actions.confirmation import CANT_UNDO
 from dashboard.actions.creation import CREATE_ALL, Tried, _told, creation_apply, creation_preview
+from dashboard.actions.delete_any import DELETE_ANY
 from dashboard.actions.documents import TextObject, read_objects
+from dashboard.actions.engine import change_preview
 from dashboard.actions.manifesttext import Document
 from dashboard.actions.operation import Lost, operation_advance
 from dashboard.actions.operations import (
@@ -300,6 +302,59 @@ async def test_an_undo_that_the_cluster_would_refuse_is_not_promised(mara: Actor
     assert said["You won't be able to undo this"].endswith("would refuse: info is retired")
     whole = "What is done to ConfigMap one can't be undone; all else can."
     assert found.preview.told.undo_words == (whole if several else NO_UNDO)
+
+
+# ---- Owners
+
+
+@pytest.mark.parametrize(
+    ("owners", "deleted"),
+    [
+        (["there"], False),
+        (["gone"], True),
+        (["another"], True),
+        (["gone", "there"], False),
+        (["custom"], False),  # whether that is there is not known
+        (["gone", "another"], True),
+    ],
+)
+async def test_an_object_whose_owners_are_not_there_will_be_deleted(
+    mara: Actor, owners: list[str], deleted: bool
+) -> None:
+    """As an export has it whose owner was deleted, or is in another cluster."""
+    api: Any = Cluster(settings("there", "x"), settings("another", "x"))
+    uid = api.objects["configmaps", "shop", "there"]["metadata"]["uid"]
+    references = [
+        {
+            "apiVersion": "example.com/v1" if name == "custom" else "v1",
+            "kind": "App" if name == "custom" else "ConfigMap",
+            "name": name,
+            "uid": uid if name == "there" else "other",
+        }
+        for name in owners
+    ]
+    text = settings("new")
+    text["metadata"] |= {"ownerReferences": references}
+    found = await creation_preview(transport=api, actor=mara, objects=objects(text), reader=World())
+    assert found.preview is not None and found.preview.told.danger is deleted
+    said = [each.text for each in found.preview.told.notices if "garbage collector" in each.title]
+    assert bool(said) is deleted and all(f"ConfigMap {owners[0]}" in each for each in said)
+
+
+@pytest.mark.parametrize("gone", [True, False])
+async def test_an_object_that_is_created_again_after_its_owner_went_says_so(mara: Actor, gone: bool) -> None:
+    api: Any = Cluster(settings("web", "x"), *([] if gone else [settings("owner", "x")]))
+    there = api.objects.get(("configmaps", "shop", "owner"))
+    uid = there["metadata"]["uid"] if there else "u"
+    owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": uid}
+    wanted = {
+        "manifest": settings("again")
+        | {"metadata": {"name": "again", "namespace": "shop", "ownerReferences": [owner]}}
+    }
+    target = Target.of("dev", KINDS["configmaps"], "shop", "again")
+    order = Order(transport=api, actor=mara, target=target, action=DELETE_ANY.on(wanted), wanted=wanted)
+    told = (await change_preview(order=order, objects=World())).told
+    assert ("The garbage collector will delete it" in [each.title for each in told.notices]) is gone
 
 
 # ---- A lost answer
