@@ -31,6 +31,7 @@ from .protocols import Objects, Versioned, unwell
 from .scheduling.placed import PlacedPods
 
 DEFAULT_SCHEDULER = "default-scheduler"
+STATE_TAINT = "node.kubernetes.io/"  # how the well-known taints begin that the node controller sets
 UNSEEN = timedelta(minutes=1)  # a scheduler at work looks at a new pod at once
 
 
@@ -256,6 +257,16 @@ class Observed(ABC):
             if (ready := find_condition(node.status.conditions or (), "Ready")) is not None
             and ready.status != "True"
         }
+
+    @cached_property
+    def held_nodes(self) -> list[Node]:
+        """Nodes that pods are kept away from by their state: not ready, under pressure, cordoned."""
+        return [
+            node
+            for node in self.all("nodes")
+            if node.spec.unschedulable
+            or any(each.key.startswith(STATE_TAINT) for each in node.spec.taints or ())
+        ]
 
     @cached_property
     def ending_namespaces(self) -> frozenset[str]:

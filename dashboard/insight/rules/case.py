@@ -47,6 +47,12 @@ class Case(NamedTuple):
     def node(self) -> Ref:
         return Ref("Node", "", self.pod.spec.node_name, "nodes")
 
+    @property
+    def of_daemonset(self) -> bool:
+        """Whether it is for one node, and no other can take it."""
+        owner = self.pod.metadata.controller
+        return owner is not None and owner.kind == "DaemonSet"
+
     def condition(self, type_: str) -> ObjectCondition | None:
         return find_condition(self.pod.status.conditions or (), type_)
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from dashboard.insight.capacity import in_words, pod_amounts
 from dashboard.insight.finding import Evidence, Step, Trouble, because_of, reported, stands
-from dashboard.insight.observed import DEFAULT_SCHEDULER, UNSEEN
+from dashboard.insight.observed import DEFAULT_SCHEDULER, STATE_TAINT, UNSEEN
 from dashboard.insight.ownership import controller
 from dashboard.insight.scheduling.nodes import affinity_allows, standing_taints
 from dashboard.insight.words import code, parts
@@ -48,7 +48,14 @@ def cannot_be_scheduled(case: Case) -> Trouble | None:
         return None
     if claims := _claims_told_missing(case):
         return _no_resource_claim(case, claims)
-    return _no_claim(case) or _unbound(case) or _no_volume(case) or _preempting(case) or _no_room(case)
+    return (
+        _no_claim(case)
+        or _unbound(case)
+        or _binding(case)
+        or _no_volume(case)
+        or _preempting(case)
+        or _no_room(case)
+    )
 
 
 def _unseen(case: Case) -> Trouble | None:
@@ -180,6 +187,15 @@ def _unbound(case: Case) -> Trouble | None:
     if scheduled is None or _UNBOUND not in scheduled.message:
         return None
     waiting = [name for name, claim in _pending(case) if not _waits_for_pod(case, claim)]
+    return _waits_for_claims(case, waiting, because_of(scheduled), case.since("PodScheduled"))
+
+
+def _binding(case: Case) -> Trouble | None:
+    """It had a node, and waited in vain for a volume there (PreBind of the scheduler's plug-in volumebinding)."""
+    scheduled = case.condition("PodScheduled")
+    waiting = [name for name, _ in _pending(case)]
+    if scheduled is None or "binding volumes: " not in scheduled.message or not waiting:
+        return None
     return _waits_for_claims(case, waiting, because_of(scheduled), case.since("PodScheduled"))
 
 
@@ -326,8 +342,8 @@ _UNUSABLE = re.compile(
     r'persistentvolumeclaim "([^"]+)" (?:is being deleted|bound to non-existent persistentvolume)'
 )
 _SHORT = re.compile(r"Insufficient ([\w.-]+/[\w./-]*[\w-])")
-# Which causes may be the state of a node, that its taints tell (well-known taints).
-_STATE = "node.kubernetes.io/"
+# Which causes may be the state of a node, that its taints tell.
+LOOKED_AT = 50  # nodes, for each pod
 _BY_STATE = (
     "node(s) had untolerated taint",
     "node(s) were unschedulable",
@@ -347,8 +363,7 @@ def _no_room(case: Case) -> Trouble:
     claims = tuple(_claim(case, name) for name in _UNUSABLE.findall(message))
     step = Step("Look at the claim.", claims[0]) if claims else case.look(text)
     because = claims or _nodes_at_fault(case, message)
-    owner = case.pod.metadata.controller
-    if "Insufficient " in message and owner is not None and owner.kind == "DaemonSet":  # each is for one node
+    if "Insufficient " in message and case.of_daemonset:
         step = case.look(
             "Lower its requests, free capacity on its node, or give it a higher priorityClassName."
         )
@@ -376,9 +391,13 @@ def _nodes_at_fault(case: Case, message: str) -> tuple[Ref, ...]:
     if not said or not all(each.startswith(_BY_STATE) for each in said):
         return ()
     found = []
-    for node in case.survey.all("nodes"):
+    for node in case.survey.held_nodes[:LOOKED_AT]:
         taints = [taint.key for taint in standing_taints(node, case.pod.spec)]
-        if taints and all(key.startswith(_STATE) for key in taints) and affinity_allows(node, case.pod.spec):
+        if (
+            taints
+            and all(key.startswith(STATE_TAINT) for key in taints)
+            and affinity_allows(node, case.pod.spec)
+        ):
             found.append(Ref("Node", "", node.metadata.name, "nodes"))
     return tuple(found)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
@@ -24,7 +25,7 @@ from dashboard.kinds.base import Ref
 from dashboard.kinds.meta import find_condition
 from dashboard.kinds.pods import Pod
 from dashboard.kinds.references import title
-from dashboard.kinds.rows import listed, plural
+from dashboard.kinds.rows import listed, plural, shorten
 from dashboard.kinds.selectors import format_labels, from_labels
 from dashboard.kinds.services import Service, ServicePort
 
@@ -36,6 +37,7 @@ from .templates import knows_templates, templates
 STARTING = timedelta(minutes=1)
 # Clouds need a minute or two for a load balancer.
 BALANCING = timedelta(minutes=3)
+_ENSURING = re.compile(r"^(?:Error syncing load balancer: )?(?:failed to ensure load balancer: )?")
 
 
 def services(survey: Observed, known: Known) -> Iterator[Finding]:
@@ -290,7 +292,7 @@ def _pending(survey: Observed, service: Service, ref: Ref) -> Finding | None:
     event = survey.event(service.metadata.uid, "SyncLoadBalancerFailed", "CreatingLoadBalancerFailed")
     if event is not None:
         why, text_step = (
-            "provisioning fails",
+            f"provisioning fails: {shorten(_ENSURING.sub('', event.message)).rstrip('.')}",
             "Look at the cloud provider's message, and correct the Service's annotations.",
         )
     else:

@@ -152,6 +152,8 @@ def rejected(case: Case) -> Trouble | None:
     evidence = (*stands("status.reason", status.reason), *stands("status.message", status.message))
     owned = case.pod.metadata.controller is not None
     text = "The failed pod can be deleted; its controller creates another." if owned else "Recreate it."
+    if status.reason.startswith("OutOf") and case.of_daemonset:  # the next one is for the same node
+        text = "Lower its requests, or free capacity on its node."
     return Trouble(
         "pod-rejected", _fading(case, "warn" if owned else "bad"), 28,
         "was rejected by the kubelet", "were rejected by the kubelet", parts(f": {why}"),

@@ -24,6 +24,7 @@ from .world import (
     node,
     pod,
     replicaset,
+    service,
     waiting,
 )
 
@@ -534,3 +535,59 @@ def test_what_a_lost_node_left_of_a_pod_that_was_replaced_is_no_failure(
         conditions=[condition("Ready", "False", since=ago(hours=hours))],
     )  # fmt: skip
     assert findings(World(("pods", left)), NOW)[0].severity == severity
+
+
+def test_a_daemonsets_pod_that_its_node_has_no_room_for_is_not_replaced_by_a_better_one() -> None:
+    rejected = {
+        "phase": "Failed",
+        "ready": False,
+        "reason": "OutOfcpu",
+        "message": "Node didn't have enough resource: cpu",
+    }
+    assert first(World(("pods", pod(owner=("DaemonSet", "agent"), **rejected))))[2] == (
+        "Lower its requests, or free capacity on its node."
+    )
+    assert first(World(("pods", pod(**rejected))))[2].startswith("The failed pod can be deleted")
+
+
+def test_a_pod_whose_volume_did_not_come_in_time_waits_for_its_claim() -> None:
+    said = 'running PreBind plugin "VolumeBinding": binding volumes: context deadline exceeded'
+    waits = alone(
+        phase="Pending", ready=False, node="", conditions=[condition("PodScheduled", "False", "SchedulerError", said)]
+    )  # fmt: skip
+    waits["spec"]["volumes"] = [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]
+    made = World(
+        ("pods", waits),
+        (
+            "storageclasses",
+            {"metadata": {"name": "fast"}, "provisioner": "x", "volumeBindingMode": "WaitForFirstConsumer"},
+        ),
+        (
+            "persistentvolumeclaims",
+            {"metadata": meta("data"), "spec": {"storageClassName": "fast"}, "status": {"phase": "Pending"}},
+        ),
+        (
+            "events",
+            event(
+                "persistentvolumeclaims-data",
+                "ProvisioningFailed",
+                "desc = quota exceeded",
+                kind="PersistentVolumeClaim",
+            ),
+        ),
+    )
+    claim, follows = findings(made, NOW)
+    assert (claim.rule, follows.rule, follows.follows) == (
+        "claim-provisioning-failed",
+        "pod-claim-pending",
+        claim.ref,
+    )
+
+
+def test_a_load_balancer_that_fails_says_why() -> None:
+    said = "Error syncing load balancer: failed to ensure load balancer: could not find any suitable subnets"
+    made = World(
+        ("services", service(type="LoadBalancer")),
+        ("events", event("services-web", "SyncLoadBalancerFailed", said, kind="Service")),
+    )
+    assert first(made)[1] == "has no external IP: provisioning fails: could not find any suitable subnets."
