@@ -83,13 +83,14 @@ def _denied(found: re.Match[str], ref: Ref) -> Reason:
 _NO_SERVICE = re.compile(r'service "([^"]+)" not found')
 _NO_ENDPOINTS = re.compile(r'no endpoints available for service "([^"]+)"')
 _SERVICE = re.compile(r"https://([\w-]+)\.([\w-]+)\.svc\b")
+_URL = re.compile(r'"https?://[^"]*"')  # in which a name may be any word
 _OR_ELSE = "or delete its webhook configuration"
 
 
 def _webhook(found: re.Match[str], ref: Ref) -> Reason:
     """It is to be asked, and fails: its ``failurePolicy`` is Fail, or nothing would be refused."""
     name, said = found[1], found.string[found.end() :]
-    at = _SERVICE.search(said)
+    at, said = _SERVICE.search(said), _URL.sub("", said)
     backend = Ref("Service", at[2], at[1], "services") if at else None
     to = f"Service {backend.name} in {backend.namespace}" if backend else "its backend"
     if _NO_SERVICE.search(said):
@@ -102,7 +103,7 @@ def _webhook(found: re.Match[str], ref: Ref) -> Reason:
     elif "x509" in said or "tls:" in said:
         why = "can't be called: the API server does not trust its certificate"
         step = f"Renew its certificate, correct its caBundle, {_OR_ELSE}."
-    elif "deadline exceeded" in said or "imeout" in said.replace("?timeout=", ""):
+    elif "deadline exceeded" in said or "imeout" in said:
         why = "does not answer in time"
         step = f"Look at {to}, and at what lies between it and the API server, {_OR_ELSE}."
     elif "refused" in said or "no route" in said or "no such host" in said or "EOF" in said:

@@ -73,8 +73,9 @@ def does_not_start(case: Case) -> Trouble | None:
 
 
 def _sandbox(case: Case, event: Event) -> Trouble:
+    said = event.message.replace(case.pod.metadata.name, "")  # which may hold any word
     for pattern, why, text in _SANDBOX:
-        if found := pattern.search(event.message):
+        if found := pattern.search(said):
             rest = parts(f": {why.format(*found.groups())} on its node")
             return _told(case, "pod-sandbox", rest, Step(text, case.node), event)
     rest = parts(f": its sandbox could not be created on its node: {cause(event.message)}")

@@ -373,6 +373,35 @@ def test_what_the_api_server_answers_is_in_the_sentence(message: str, why: str, 
     assert why in found[1] and found[2].startswith(step), found
 
 
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("no route to host", "can't be reached"),
+        ("context deadline exceeded", "does not answer in time"),
+        ("x509: certificate signed by unknown authority", "does not trust its certificate"),
+    ],
+)
+def test_a_webhooks_own_name_is_no_reason(said: str, why: str) -> None:
+    post = 'Post "https://x509-refused-tls:443.timeouts.svc:443/EOF?timeout=10s"'
+    message = (
+        f'Internal error occurred: failed calling webhook "x.example": failed to call webhook: {post}: {said}'
+    )
+    failed = condition("ReplicaFailure", "True", "FailedCreate", message)
+    made = World(
+        ("deployments", deployment(available=0, current=0, conditions=[failed])),
+        ("replicasets", replicaset()),
+    )
+    assert why in first(made)[1]
+
+
+def test_a_pods_own_name_is_no_reason() -> None:
+    manifest = pending("ContainerCreating")
+    manifest["metadata"]["name"] = "network-cni"
+    said = 'failed to reserve sandbox name "network-cni_shop_1_0": name is reserved for "ab"'
+    made = World(("pods", manifest), ("events", event("pods-network-cni", "FailedCreatePodSandBox", said)))
+    assert "its sandbox could not be created on its node" in first(made)[1]
+
+
 def test_a_claim_template_that_is_refused_is_not_the_pods() -> None:
     said = 'create Claim data-db-0 for Pod db-0 in StatefulSet db failed error: PersistentVolumeClaim "data-db-0" is invalid: spec: no'
     manifest = {"metadata": meta("db"), "spec": {"replicas": 1}, "status": {"replicas": 0}}
