@@ -42,6 +42,12 @@ def _pair(big: int, big_unit: str, small: int, small_unit: str) -> str:
     return f"{big}{big_unit}{small}{small_unit}" if small else f"{big}{big_unit}"
 
 
+def long_span(days: int) -> str:
+    """Whole days in words, of two years and more in years: ``1 day``, ``200 days``, ``99 years``."""
+    count, noun = (days, "day") if days < 730 else (days // 365, "year")
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "y": 365 * 86_400}
 _PART = re.compile(r"(\d+)([smhdy])")
 # Of a number of more digits no moment is so long ago.

@@ -16,6 +16,7 @@ from dashboard.insight.secretrules import ACCOUNT_KIND, BOOTSTRAP, HELM
 from dashboard.insight.words import text_of
 from dashboard.kinds.base import Ref
 from dashboard.kinds.certificates import Certificate
+from dashboard.kinds.duration import long_span
 from dashboard.kinds.ingresses import Ingress
 from dashboard.kinds.rows import listed, plural
 from dashboard.kinds.secrets import BACKUP_OF
@@ -205,4 +206,4 @@ def _left(found: Certificate | None, now: datetime) -> str:
     if found.not_after <= now:
         return "expired"
     days = (found.not_after - now).days
-    return f"{plural(days, 'day')} left" if days else "less than a day left"
+    return f"{long_span(days)} left" if days else "less than a day left"

@@ -21,6 +21,7 @@ from django.urls import reverse
 from dashboard.actions.confirmation import is_production
 from dashboard.errors import ClusterError, Forbidden, NotSignedIn, Unauthenticated
 from dashboard.insight import Problem
+from dashboard.kinds.duration import long_span
 from dashboard.kinds.rows import listed as enumerated
 from dashboard.kinds.rows import plural
 from dashboard.kube.config import Cluster
@@ -62,7 +63,7 @@ class Expiry:
         """``in 3 days``."""
         if self.days < 0:
             return "expired"
-        return "in less than a day" if self.days == 0 else f"in {plural(self.days, 'day')}"
+        return "in less than a day" if self.days == 0 else f"in {long_span(self.days)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -333,5 +334,5 @@ def _next_expiry(rows: Sequence[ClusterSeen]) -> dict[str, Any]:
     if not known:
         return _tile("Next certificate", None, "", "not known", "")
     _, end, whose = min(known, key=lambda each: each[0])
-    value, of = ("expired", "") if end.days < 0 else (str(end.days), "day" if end.days == 1 else "days")
+    value, _, of = ("expired" if end.days < 0 else long_span(end.days)).partition(" ")
     return _tile("Next certificate", value, of, whose, "" if end.state == "ok" else end.state)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.kinds.duration import human_duration
+from dashboard.kinds.duration import human_duration, long_span
 
 MINUTE, HOUR, DAY, YEAR = 60, 3600, 86400, 365 * 86400
 
@@ -47,3 +47,11 @@ MINUTE, HOUR, DAY, YEAR = 60, 3600, 86400, 365 * 86400
 )
 def test_rule_boundaries(seconds: float, text: str) -> None:
     assert human_duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [(0, "0 days"), (1, "1 day"), (729, "729 days"), (730, "2 years"), (36_499, "99 years")],
+)
+def test_what_is_years_away_is_told_in_years(days: int, words: str) -> None:
+    assert long_span(days) == words
