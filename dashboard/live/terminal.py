@@ -3,7 +3,8 @@
 *Out*: when ``WINDOW`` bytes were sent and not drawn yet, nothing more is read from the API server, which then reads no
 more from the kubelet, and the program waits, as it would for any slow terminal.
 
-*In*: what the program does not read waits here, at most ``PENDING`` bytes of it. More is refused, a message as a whole.
+*In*: what the program does not read waits here, at most ``PENDING`` bytes of it. More is refused, a message as a whole,
+and so is all that comes before what waits is read: a paste is many messages, and may lose its end, but nothing else.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Terminal:
         self._clock = clock
         self._typed_at = clock()
         self._pending = bytearray()
+        self._full = False  # something was refused since nothing waited
         self._size: tuple[int, int] | None = None
         self._to_write = asyncio.Event()
         self._undrawn = 0
@@ -56,9 +58,10 @@ class Terminal:
         self.touched = False  # whether anything was typed at all
 
     def type(self, data: bytes) -> bool:
-        """For the program; False when it was refused, as too much waits already."""
+        """For the program; False when it was refused, as too much waits already, or did just now."""
         self._typed_at = self._clock()
-        if len(self._pending) + len(data) > PENDING:
+        if self._full or len(self._pending) + len(data) > PENDING:
+            self._full = bool(self._pending)
             return False
         self.touched = True
         self._pending += data
@@ -122,6 +125,7 @@ class Terminal:
                 piece = bytes(self._pending[:PIECE])
                 await self._program.write(piece)
                 del self._pending[: len(piece)]
+            self._full = False
 
     async def _keep_alive(self) -> None:
         while True:

@@ -99,6 +99,33 @@ async def test_input_that_nobody_reads_is_refused_as_a_whole_and_the_rest_arrive
     running.cancel()
 
 
+async def test_what_follows_a_refused_message_is_refused_until_all_that_waits_is_read() -> None:
+    """A paste of many messages may lose its end, and nothing in its middle."""
+    program, reads = Program(pieces=0), asyncio.Semaphore(0)
+    program.output = Program().output  # type: ignore[method-assign] # it stays
+
+    async def write(data: bytes) -> None:
+        await reads.acquire()
+        program.written += data
+
+    program.write = write  # type: ignore[method-assign]
+    open_ = terminal(program, Shown())
+    running = asyncio.create_task(open_.run())
+    count = PENDING // PIECE
+    assert all(open_.type(b"a" * PIECE) for _ in range(count))
+    assert not open_.type(b"b" * PIECE)
+    for _ in range(4):
+        reads.release()
+    await settled(lambda: len(program.written) == 4 * PIECE)
+    assert not open_.type(b"c" * PIECE), "though there is room"
+    for _ in range(count):
+        reads.release()
+    await settled(lambda: len(program.written) == PENDING)
+    assert open_.type(b"d")
+    await settled(lambda: program.written.endswith(b"ad"))
+    running.cancel()
+
+
 async def test_of_many_sizes_the_latest_is_told_and_nonsense_is_not() -> None:
     program = Program()
     open_ = terminal(program, Shown())
