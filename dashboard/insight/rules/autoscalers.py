@@ -35,6 +35,9 @@ MEASURING = timedelta(minutes=2)
 PEAK = timedelta(minutes=15)
 
 _NO_REQUEST = re.compile(r"missing request for (\w+)(?: in container (\S+))?")
+_UNREADY = (
+    "did not receive metrics for targeted pods"  # pods might be unready, it says (replica_calculator.go)
+)
 _NO_API = re.compile(
     r"unable to (?:get|fetch) metrics from|no metrics returned from|could not find the requested resource|"
     r"the server is currently unable|unable to get metrics for resource",
@@ -82,7 +85,16 @@ def autoscalers(survey: Observed, known: Known) -> Iterator[Finding]:
             continue
         found = next((finding for judge in _JUDGES if (finding := judge(survey, one, ref)) is not None), None)
         if found is not None:
-            yield found
+            yield _with_its_pods(known, one, found)
+
+
+def _with_its_pods(known: Known, one: HorizontalPodAutoscaler, found: Finding) -> Finding:
+    """What lacks metrics because no pod of its target is ready follows from what is wrong with them."""
+    target = target_of(one)
+    cause = known.get(target)
+    if found.rule != "autoscaler-no-metrics" or found.step.ref != target:
+        return found
+    return found.following(cause) if cause is not None and cause.severity != "note" else found
 
 
 def target_of(one: HorizontalPodAutoscaler) -> Ref:
@@ -146,6 +158,10 @@ def _cannot_measure(survey: Observed, one: HorizontalPodAutoscaler, ref: Ref) ->
         how = f"can't compute the utilization of {what}: no {missing[1]} request{where}"
         step = Step(f"Set resources.requests.{missing[1]} for every container of {what}.", target)
         return _finding(one, ref, "autoscaler-no-request", "warn", 53, how, step, active)
+    if _UNREADY in active.message:
+        how = f"has no metrics, as no pod of {what} is ready that it could measure"
+        step = Step(f"Look at the pods of {what}.", target)
+        return _finding(one, ref, "autoscaler-no-metrics", "warn", 53, how, step, active)
     how = f"has no metrics, so it no longer scales {what} to the load"
     shared = "metrics" if _NO_API.search(active.message) else ""
     return _finding(

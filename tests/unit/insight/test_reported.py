@@ -620,3 +620,28 @@ def test_a_load_balancer_that_fails_says_why() -> None:
         ("events", event("services-web", "SyncLoadBalancerFailed", said, kind="Service")),
     )
     assert first(made)[1] == "has no external IP: provisioning fails: could not find any suitable subnets."
+
+
+def test_an_autoscaler_of_pods_that_are_not_ready_does_not_blame_metrics_server() -> None:
+    said = "failed to get cpu utilization: did not receive metrics for targeted pods (pods might be unready)"
+    scaler = {
+        "metadata": meta("web"),
+        "spec": {
+            "maxReplicas": 5,
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+        },
+        "status": {"conditions": [condition("ScalingActive", "False", "FailedGetResourceMetric", said)]},
+    }
+    crashing = pod(ready=False, state=waiting("CrashLoopBackOff"), last=ended(1), restarts=5)
+    made = World(
+        ("deployments", deployment(replicas=1, available=0)), ("replicasets", replicaset()), ("pods", crashing),
+        ("horizontalpodautoscalers", scaler),
+    )  # fmt: skip
+    cause, follows = findings(made, NOW)
+    assert (cause.rule, follows.rule, follows.follows) == (
+        "pod-crash-loop",
+        "autoscaler-no-metrics",
+        cause.ref,
+    )
+    made.remove("pods", "shop", "web-1")
+    assert first(made)[2] == "Look at the pods of Deployment web."
