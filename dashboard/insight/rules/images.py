@@ -25,6 +25,7 @@ PULLS = frozenset(
         "RegistryUnavailable", "SignatureValidationFailed",
     }
 )  # fmt: skip
+PULL_TYPES = ("kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg")
 _NAMED = re.compile(r"image pull secrets \(([^)]+)\)")
 # What the kubelet says of itself, before the answer or without one.
 _WORDS = "|".join((*PULLS, "Error"))
@@ -187,7 +188,10 @@ def _told(case: Case, status: ContainerStatus) -> Trouble:
         )
     if rule in ("pod-image-denied", "pod-image-not-found", "pod-image-pull"):
         secret = _missing_secret(case)
-        if secret:
+        if secret and rule == "pod-image-not-found":  # most registries say so of a tag alone
+            why = parts(*why, "; its pull secret ", code(secret), " does not exist either")
+            evidence = (*evidence, Evidence("imagePullSecrets", _secrets(case)))
+        elif secret:
             rule, why = "pod-pull-secret-missing", parts("its pull secret ", code(secret), " does not exist")
             step = Step(
                 f"Create Secret {secret} of type kubernetes.io/dockerconfigjson in {case.namespace}, or correct"
@@ -197,6 +201,15 @@ def _told(case: Case, status: ContainerStatus) -> Trouble:
             evidence = (*evidence, Evidence("imagePullSecrets", _secrets(case)))
         elif rule == "pod-image-denied" and _secrets(case):
             why = parts(f"the registry denies access, although it has pull secret {_secrets(case)}")
+            step = case.look(
+                f"Check that the pull secret is for {registry_of(image)} and still valid, or correct the image."
+            )
+            if unread := _unread_secret(case):
+                name, kind = unread
+                why = parts(
+                    "its pull secret ", code(name), f" is of type {kind}, which is not read for images"
+                )
+                step = case.look(f"Recreate Secret {name} with type {PULL_TYPES[0]}.")
             evidence = (*evidence, Evidence("imagePullSecrets", _secrets(case)))
     rest: Parts = parts(" ", code(image), ": ", *why)
     return Trouble(
@@ -235,6 +248,16 @@ def _pull_events(answer: str, events: list[Event]) -> tuple[Evidence, ...]:
 def _place(answer: str) -> str:
     why = next((words for sign, words in _PLACES.items() if sign.lower() in answer.lower()), "")
     return f": {why}" if why else ""
+
+
+def _unread_secret(case: Case) -> tuple[str, str] | None:
+    """The first of its pull secrets, with its type, where none is of a type that is read (MakeDockerKeyring)."""
+    found = [
+        (one.name, secret.secret_type)
+        for one in case.pod.spec.image_pull_secrets or ()
+        if (secret := case.survey.objects.get("secrets", case.namespace, one.name)) is not None
+    ]
+    return found[0] if found and all(kind not in PULL_TYPES for _, kind in found) else None
 
 
 def _secrets(case: Case) -> str:

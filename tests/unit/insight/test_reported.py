@@ -98,6 +98,25 @@ def test_a_pull_secret_that_the_kubelet_misses_needs_no_right_to_read_secrets() 
     assert first(created)[0] == "pod-image-denied"
 
 
+def test_a_tag_that_is_missing_is_not_the_pull_secrets_fault() -> None:
+    manifest = pending(
+        "ImagePullBackOff", "docker.io/shop/web:1.2: not found", imagePullSecrets=[{"name": "regcred"}]
+    )
+    rule, said, step = first(world(manifest).reading("secrets"))
+    assert rule == "pod-image-not-found" and step.startswith("Correct the image")
+    assert said.endswith("no such image or tag; its pull secret regcred does not exist either.")
+
+
+def test_a_pull_secret_of_another_type_is_not_read() -> None:
+    manifest = pending("ImagePullBackOff", "pull access denied", imagePullSecrets=[{"name": "regcred"}])
+    _, said, step = first(world(manifest).with_secret("regcred", "Opaque"))
+    assert said.endswith("its pull secret regcred is of type Opaque, which is not read for images.")
+    assert step == "Recreate Secret regcred with type kubernetes.io/dockerconfigjson."
+    _, said, step = first(world(manifest).with_secret("regcred", "kubernetes.io/dockerconfigjson"))
+    assert said.endswith("the registry denies access, although it has pull secret regcred.")
+    assert step == "Check that the pull secret is for docker.io and still valid, or correct the image."
+
+
 def test_the_image_of_a_volume_is_not_the_containers() -> None:
     said = 'Back-off pulling image "quay.io/a/data:1": ErrImagePull: quay.io/a/data:1: not found'
     volumes = [{"name": "data", "image": {"reference": "quay.io/a/data:1"}}]
