@@ -52,11 +52,20 @@ class Shelf:
         """The archives of a context, the newest first."""
         return [each for each in self.stored if each.slug == slug]
 
-    def good(self, slug: str) -> list[Stored]:
+    def good(self, slug: str, uid: str = "") -> list[Stored]:
         """Those of them that are whole, as far as is known: one that holds only what has some labels brings no namespace
-        back.
+        back. ``uid`` is the cluster's (``ClusterRecord``), where it is known: another one may have had its name.
         """
-        return [each for each in self.of(slug) if each.name not in self.bad and not self._is_chosen(each)]
+        return [
+            each
+            for each in self.of(slug)
+            if each.name not in self.bad and not self._is_chosen(each) and not self.is_of_another(each, uid)
+        ]
+
+    def is_of_another(self, stored: Stored, uid: str) -> bool:
+        """Whether an archive is of another cluster than that of this uid, as far as both are known."""
+        header = self.headers.get(stored.name)
+        return header is not None and bool(uid and header.cluster.uid) and header.cluster.uid != uid
 
     def _is_chosen(self, stored: Stored) -> bool:
         header = self.headers.get(stored.name)

@@ -9,11 +9,18 @@ from django.urls import reverse
 
 from dashboard.kinds.base import Kind
 from dashboard.live.runtime import ClusterRuntime
+from dashboard.live.session import Sight
 from dashboard.recovery.choice import kind_key
 from dashboard.recovery.readiness import holds
 from dashboard.recovery.selection import DERIVED, SECRETS_KEY
 from dashboard.recovery.shelf import Shelf, shelves
 from dashboard.recovery.storage import Stored
+
+
+def cluster_uid(sight: Sight) -> str:
+    """By which clusters of one name are told apart, as in the headers of archives; "" where it may not be seen."""
+    found = sight.reader.get("namespaces", "", "kube-system")
+    return str(found.metadata.uid) if found is not None else ""
 
 
 def restore_url(runtime: ClusterRuntime, kind: Kind[Any], namespace: str, name: str) -> str:

@@ -38,6 +38,7 @@ from dashboard.queries.usage import UsageRights, usage_rights
 from dashboard.recovery.readiness import backup_badge
 from dashboard.recovery.shelf import shelves
 
+from .backedup import cluster_uid
 from .charts import replicas_chart, replicas_table, spark
 from .common import (
     fresh_part,
@@ -225,8 +226,8 @@ class OverviewScreen(Screen):
         shelf = shelves.soon()
         if shelf.read_at is None:
             return None
-        velero = VELERO_KEY in self.runtime.kinds
-        state, words = backup_badge(shelf.good(slug), shelf.headers, datetime.now(UTC), velero=velero)
+        velero, good = VELERO_KEY in self.runtime.kinds, shelf.good(slug, cluster_uid(self.session))
+        state, words = backup_badge(good, shelf.headers, datetime.now(UTC), velero=velero)
         return {"state": state, "words": words, "url": reverse("recovery", args=[slug])}
 
     def _verdict(self, wrong: Sequence[Problem], nodes: Sequence[NodePods]) -> dict[str, Any]:

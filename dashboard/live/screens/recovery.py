@@ -49,6 +49,7 @@ from dashboard.recovery.shelf import Shelf, by_default, shelves
 from dashboard.recovery.storage import WHOLE, Stored
 from dashboard.recovery.velero import RESTORES, VeleroRow
 
+from .backedup import cluster_uid
 from .common import fresh_part, iso, not_known, not_told
 from .create import CreateScreen
 from .operation import RESULT_WORDS, OperationScreen
@@ -108,7 +109,7 @@ class RecoveryScreen(ViewerScreen):
             self.shelf = await shelves.now(fresh=True)
         self.own = await archives_told(self.session, self.shelf)
         self.drills, self.under_way = await in_database(_operations)(context)
-        last = newest_whole(self.shelf.good(self.runtime.cluster.slug), self.shelf.headers)
+        last = newest_whole(self._good, self.shelf.headers)
         shown = [*self._shown(), *([last] if last is not None else [])]
         self.known = await in_database(records.known)([each.url for each in shown])
         kept = VELERO_SOON_SECONDS if self.velero.unfinished else VELERO_SECONDS
@@ -119,6 +120,10 @@ class RecoveryScreen(ViewerScreen):
                 velero_backups(self.session), velero_others(self.session)
             )
             self._velero_at = time.monotonic()
+
+    @property
+    def _good(self) -> list[Stored]:
+        return self.shelf.good(self.runtime.cluster.slug, cluster_uid(self.session))
 
     def open(self, changed: Callable[[], None]) -> None:
         async def follow() -> None:
@@ -184,10 +189,10 @@ class RecoveryScreen(ViewerScreen):
         ready = self.ready
         state, headline, text = ready.state, ready.headline, ready.text
         slug = self.runtime.cluster.slug
-        if self.shelf.of(slug) and not self.shelf.good(slug):
+        if self.shelf.of(slug) and not self._good:
             headline, text = (
                 "No complete backup",
-                "Each backup is incomplete, damaged, or limited by labels: see below.",
+                "Each backup is incomplete, damaged, limited by labels, or of another cluster: see below.",
             )
         if self.shelf.failure is not None:
             state, text = "bad", f"{self.shelf.failure.message} {self.shelf.failure.next_step}".strip()
@@ -257,7 +262,7 @@ class RecoveryScreen(ViewerScreen):
 
     def _backups(self) -> dict[str, Any]:
         slug = self.runtime.cluster.slug
-        good = newest_whole(self.shelf.good(slug), self.shelf.headers)
+        good = newest_whole(self._good, self.shelf.headers)
         shown = self._shown()
         others = len(self.shelf.stored) - len(self.shelf.of(slug))
         rows = [(each.at, self._row(each, newest=each is good)) for each in shown]
@@ -348,6 +353,8 @@ class RecoveryScreen(ViewerScreen):
         record = self.known.get(stored.url)
         state, word, said = state_of(record)
         notes = ["Last good backup of the cluster."] if newest else []
+        if self.shelf.is_of_another(stored, cluster_uid(self.session)):
+            notes.append("Of another cluster that had this name.")
         notes += [said] if said else []
         notes += [_volumes(record)]
         notes += ["Encrypted, with Secrets." if stored.encrypted else "Without Secrets: it is not encrypted."]
@@ -468,9 +475,8 @@ def readiness_of(session: Session, shelf: Shelf, now: datetime) -> Readiness:
     )
     counted = not not_told(session, ("persistentvolumeclaims",))
     claims = len(reader.all("persistentvolumeclaims")) if counted else None
-    return readiness(
-        shelf.good(session.cluster.cluster.slug), shelf.headers, namespaces=names, claims=claims, now=now
-    )
+    good = shelf.good(session.cluster.cluster.slug, cluster_uid(session))
+    return readiness(good, shelf.headers, namespaces=names, claims=claims, now=now)
 
 
 def state_of(record: Backup | None) -> tuple[str, str, str]:

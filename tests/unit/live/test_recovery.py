@@ -20,11 +20,13 @@ from dashboard.kinds import KINDS
 from dashboard.live.screens.recovery import RecoveryScreen, VeleroRestoreScreen
 from dashboard.live.session import Session
 from dashboard.models import Backup, Change, Operation
+from dashboard.recovery import shelf as shelf_room
+from dashboard.recovery.archive import ClusterRecord, Header
 from dashboard.recovery.shelf import shelves
 from dashboard.recovery.storage import Storage, archive_name
 from dashboard.recovery.velero import BACKUPS, LOCATIONS, RESTORES, SCHEDULES
 
-from .seen import everything, runtime, sees, session
+from .seen import everything, nothing, runtime, sees, session
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -280,6 +282,32 @@ async def test_a_cluster_that_velero_alone_backs_up_was_not_never_backed_up(
         head = screen._head()
         assert head["headline"] == headline
         assert ("backup, of shop, began" in head["text"]) is (headline != "Never backed up")
+
+
+async def test_a_backup_of_another_cluster_that_had_the_name_is_no_good_one_of_this(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after `make clean`, which leaves backups alone and makes another sandbox."""
+    newest, second, third, oldest = storage.archives()
+
+    def of(uid: str) -> Header:
+        return Header(cluster=ClusterRecord(context="tests", uid=uid), at="", id="1")
+
+    headers = {
+        newest.name: of("before"),
+        second.name: of("now"),
+        third.name: of(""),
+        oldest.name: of("before"),
+    }
+    monkeypatch.setattr(shelf_room, "_header", lambda _, stored: headers[stored.name])
+    monkeypatch.setattr(shelves, "_headers", {})
+    screen = opened()
+    screen.runtime.cache.put("namespaces", {"metadata": {"name": "kube-system", "uid": "now"}})
+    found = await rows(screen)
+    assert ["Of another cluster" in each["note"] for each in found] == [True, False, False, True]
+    assert found[1]["note"].startswith("Last good backup of the cluster.") and screen.ready.last == second
+    sees(screen, everything(namespaces=nothing("namespaces")))  # whose cluster it is can't be told
+    assert screen.ready.last == newest
 
 
 async def test_where_backups_go_without_a_setting_is_said_plainly(tmp_path: Path, settings: Any) -> None:
