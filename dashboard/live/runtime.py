@@ -39,6 +39,7 @@ from dashboard.kube.transport import Transport
 from dashboard.queries.prometheus import PrometheusUsage
 from dashboard.queries.reader import JUDGES, Reader
 from dashboard.queries.seenreader import SeenReader
+from dashboard.recovery.create import uid_of_cluster
 
 from .acting import unknown_contexts
 from .added import Added, AddedContexts
@@ -231,6 +232,10 @@ class ClusterRuntime:
         self.trouble = None
         self.version = self.installation.reader.version = str(told.get("gitVersion", ""))[:60]
         self.answered_at = datetime.now(UTC)
+
+    async def uid(self) -> str:
+        """By which clusters of one name are told apart, as in the headers of backups; "" where it may not be read."""
+        return await uid_of_cluster(self.installation.transport)
 
     def ask(self) -> asyncio.Task[None] | None:
         """Find out beside everything else whether it answers: for a page of many clusters, which waits for none. None

@@ -218,7 +218,9 @@ async def _header(transport: Transport, wanted: BackupRequest) -> Header:
     version = str((await transport.version()).get("gitVersion", ""))[:60]
     await namespaces_required(transport, wanted.namespaces)
     return Header(
-        cluster=ClusterRecord(context=transport.cluster.name, uid=await _uid(transport), version=version),
+        cluster=ClusterRecord(
+            context=transport.cluster.name, uid=await uid_of_cluster(transport), version=version
+        ),
         at=now_text(),
         id=uuid.uuid4().hex,
         namespaces=tuple(sorted(set(wanted.namespaces))),
@@ -241,7 +243,8 @@ async def namespaces_required(transport: Transport, names: Sequence[str]) -> Non
             raise missing from error
 
 
-async def _uid(transport: Transport) -> str:
+async def uid_of_cluster(transport: Transport) -> str:
+    """As a header has it (``ClusterRecord``); "" where the account may not read it."""
     try:
         response = await transport.request("GET", NAMESPACES, name="kube-system")
     except (Forbidden, NotFound):

@@ -31,6 +31,7 @@ from dashboard.actions.restore import (
 )
 from dashboard.actions.restore_words import restore_words
 from dashboard.actions.restored_pods import lost_claims
+from dashboard.admins import is_admin
 from dashboard.edge import KIB, body_limit
 from dashboard.errors import BadInput, ClusterError, Forbidden, NotFound
 from dashboard.kinds.rows import OFFERED, listed, plural
@@ -187,8 +188,21 @@ class RecoveryForm:
         """
         context = holding.header.cluster.context
         session = await self._session_in(slug(context))
-        if session is None or await session.decide("list", EVERYTHING):
+        if session is None:
             return
+        if not await session.decide("list", EVERYTHING):
+            await self._parts_allowed(session, holding, choice)
+        uid, now = holding.header.cluster.uid, ""
+        if uid and not await is_admin(self.request):  # who brings a cluster back that was made anew
+            now = await session.cluster.uid()
+        if now and now != uid:
+            raise Forbidden(
+                f"This backup is of another cluster that was called {context}: no API server can say whether you may "
+                "read it.",
+                next_step="Ask an administrator of the dashboard to restore it.",
+            )
+
+    async def _parts_allowed(self, session: Session, holding: Holding, choice: Choice) -> None:
         homes = targets_of(Choice(), holding.objects)
         if len(homes) > MAX_NAMESPACES:
             raise BadInput(f"Choose at most {MAX_NAMESPACES} namespaces.", field="namespace")

@@ -100,13 +100,16 @@ def store(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sto
     return Storage(settings.CLUSTER_UI_BACKUP_TO)
 
 
-def keep(store: Storage, context: str, scope: str, *namespaces: str) -> str:
+def keep(store: Storage, context: str, scope: str, *namespaces: str, uid: str = "") -> str:
     """The name of a backup."""
     entries = [
         made.entry(made.CONFIGMAPS, each, "web", data={"a": "1"}) for each in namespaces or ("shop", "pay")
     ]
     of = Header(
-        cluster=ClusterRecord(context=context), at="2026-11-28T00:00:00Z", id="1", namespaces=namespaces
+        cluster=ClusterRecord(context=context, uid=uid),
+        at="2026-11-28T00:00:00Z",
+        id="1",
+        namespaces=namespaces,
     )
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(made, "header", lambda **_: of)
@@ -163,6 +166,35 @@ async def test_only_who_may_list_everything_in_the_namespaces_previews_or_begins
         await (await form(RestoreForm, mine, monkeypatch, archive=name, namespace="shop"))._json()
     with pytest.raises(Reached):
         await (await form(RestoreForm, session_in(HERE, whole=True), monkeypatch, archive=name))._json()
+
+
+@pytest.mark.parametrize(
+    ("uid", "here", "admin", "reached"),
+    [
+        ("this", "this", False, True), ("former", "this", False, False), ("", "this", False, True),
+        ("former", "", False, True), ("former", "this", True, True),
+    ],
+)  # fmt: skip
+async def test_rights_in_a_cluster_are_none_to_a_backup_of_another_one_that_had_its_name(
+    store: Storage, monkeypatch: pytest.MonkeyPatch, uid: str, here: str, admin: bool, reached: bool
+) -> None:
+    """But to administrators of the dashboard, who bring back a cluster that was lost and made anew."""
+
+    async def is_admin(_: Any) -> bool:
+        return admin
+
+    async def uid_of() -> str:
+        return here
+
+    monkeypatch.setattr(recovery, "is_admin", is_admin)
+    name = keep(store, HERE, "all", uid=uid)
+    for mine, typed in (
+        (session_in(HERE, whole=True), {}), (session_in(HERE, "shop"), {"namespace": "shop"}),
+    ):  # fmt: skip
+        mine.cluster.uid = uid_of  # type: ignore[method-assign]
+        with pytest.raises(Reached if reached else Forbidden) as told:
+            await (await form(RestoreForm, mine, monkeypatch, archive=name, **typed))._json()
+        assert reached or "another cluster that was called" in str(told.value)
 
 
 async def test_who_may_no_longer_read_it_begins_nothing_that_was_previewed(
