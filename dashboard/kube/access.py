@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -25,6 +25,7 @@ __all__ = ["Decision", "Question", "Reviews", "Rules", "allowed", "reviews_of", 
 
 PATH = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 RULES_PATH = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
+NAMELESS = frozenset({"create", "deletecollection", "list", "watch"})
 KEEP_SECONDS = 10.0
 KEEP_NO_SECONDS = 30.0  # that nothing is allowed in a namespace: most accounts may look into few of them
 KEEP_ANSWERS = 32_768
@@ -253,15 +254,26 @@ class Rules(msgspec.Struct, frozen=True, rename="camel"):
 
     def grant(self, verb: str, gvr: GVR, subresource: str = "") -> bool:
         """Whether they say that this may be done to every object of a kind."""
+        return any(not rule.resource_names for rule in self._covering(verb, gvr, subresource))
+
+    def named(self, verb: str, gvr: GVR, subresource: str = "") -> frozenset[str]:
+        """The names of objects with which they say that this may be done; what is created, or listed, has none."""
+        if verb in NAMELESS and not subresource:
+            return frozenset()
+        rules = self._covering(verb, gvr, subresource)
+        return frozenset(name for rule in rules for name in rule.resource_names or ())
+
+    def _covering(self, verb: str, gvr: GVR, subresource: str) -> Iterator[_Rule]:
+        """Those about this, be it with some names only."""
         whole = f"{gvr.plural}/{subresource}" if subresource else gvr.plural
         of_all = f"*/{subresource}" if subresource else "*"
-        return any(
-            not rule.resource_names
-            and not {"*", verb}.isdisjoint(rule.verbs)
-            and not {"*", gvr.group}.isdisjoint(rule.api_groups or ())
-            and not {"*", whole, of_all}.isdisjoint(rule.resources or ())
-            for rule in self.resource_rules or ()
-        )
+        for rule in self.resource_rules or ():
+            if (
+                not {"*", verb}.isdisjoint(rule.verbs)
+                and not {"*", gvr.group}.isdisjoint(rule.api_groups or ())
+                and not {"*", whole, of_all}.isdisjoint(rule.resources or ())
+            ):
+                yield rule
 
     def listed(self) -> frozenset[tuple[str, str]]:
         """The groups and resources that may be listed as a whole, "*" for all; none where there may be more to tell."""

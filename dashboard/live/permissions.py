@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dashboard.actions.abilities import ROLES, Ability, abilities
 from dashboard.actions.action import RoleName
@@ -20,13 +20,20 @@ from dashboard.kube.access import Question, Reviews
 @dataclass(frozen=True, slots=True)
 class Permissions:
     """Of one account in a namespace, "" for the whole cluster. ``incomplete``: the rules review did not tell all, so
-    that each right was asked for; ``unknown`` is why something could not be found out.
+    that each right was asked for; ``unknown`` is why something could not be found out. ``named``: the rights that are
+    there with objects of some names, where the rules review tells them.
     """
 
     namespace: str
     held: Mapping[Right, bool]
     incomplete: bool = False
     unknown: ClusterError | None = None
+    named: Mapping[Right, frozenset[str]] = field(default_factory=dict)
+
+    def only(self, ability: Ability) -> list[str]:
+        """The names of the objects with which it may be done, where it may not be with all of them."""
+        names = [self.named.get(right, frozenset()) for right in self.missing(ability)]
+        return sorted(frozenset.intersection(*names)) if names else []
 
     def missing(self, ability: Ability) -> tuple[Right, ...]:
         """The rights that it takes and that are not there."""
@@ -69,7 +76,12 @@ async def permissions_in(
         if not rules.incomplete:
             # A RoleBinding grants nothing on what is in no namespace.
             told = {right: rules.grant(right.verb, right.gvr, right.subresource) for right in rights}
-            return Permissions(namespace, told)
+            some = {
+                right: names
+                for right in rights
+                if not told[right] and (names := rules.named(right.verb, right.gvr, right.subresource))
+            }
+            return Permissions(namespace, told, named=some)
         incomplete = True
         if not each_right:
             return Permissions(namespace, {}, incomplete=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.http import QueryDict
+from django.template.loader import render_to_string
 
 from dashboard.actions.abilities import abilities, rights_of
 from dashboard.actions.action import RoleName
@@ -100,6 +101,32 @@ async def test_in_a_namespace_nothing_is_said_of_what_is_in_none() -> None:
     assert "nodes" not in {row["plural"] for row in table_rows(found)}
     whole = await permissions_in(reviews(Api(*of_role("administrator"), namespace="")), "", abilities())
     assert {row["plural"] for row in table_rows(whole)} == set(KINDS) and whole.role == "administrator"
+
+
+async def test_a_right_to_objects_of_some_names_is_told_with_them() -> None:
+    """Not as none: who may restart one Deployment may do so."""
+
+    class Named(Api):
+        async def request(self, method: str, path: str, *, body: bytes, **_: Any) -> Response:
+            rules = [
+                {"verbs": ["get", "list"], "apiGroups": ["apps"], "resources": ["deployments"]},
+                {"verbs": ["patch", "create", "delete"], "apiGroups": ["apps"], "resources": ["deployments"],
+                 "resourceNames": ["web", "api"]},
+                {"verbs": ["patch"], "apiGroups": ["apps"], "resources": ["*/scale"], "resourceNames": ["web"]},
+            ]  # fmt: skip
+            return Response(201, json.dumps({"status": {"resourceRules": rules}}).encode(), {})
+
+    found = await permissions_in(reviews(Named()), "shop", abilities())
+    rows = {row["name"]: row for row in kind_rows(KINDS["deployments"], found)}
+    assert (rows["restart"]["allowed"], rows["restart"]["only"]) == (False, "api and web")
+    assert rows["scale"]["only"] == "web"
+    assert rows["create"]["only"] == "", "what is created has no name yet"
+    assert (rows["see"]["allowed"], rows["see"]["only"]) == (True, "")
+    told = cell(found, "deployments", "Operate")
+    assert (told["state"], told["short"]) == ("part", "by name") and "restart api and web" in told["text"]
+    assert cell(found, "deployments", "Create")["state"] == "no"
+    html = render_to_string("regions/access_kind.html", {"title": "Deployments", "rows": list(rows.values())})
+    assert "only api and web" in html and "for all of them needs" in " ".join(html.split())
 
 
 async def test_what_could_not_be_found_out_is_no() -> None:

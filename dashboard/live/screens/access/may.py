@@ -61,6 +61,10 @@ def _cell(title: str, own: Sequence[Ability], permissions: Permissions) -> dict[
     if len(may) == len(own):
         return {"head": title, "state": "yes", "short": "", "text": f"yes: {_titles(own)}"}
     needs = needs_words({right for each in own for right in permissions.missing(each)})
+    some = {each: names for each in own if (names := permissions.only(each))}
+    if not may and some:
+        told = ", ".join(f"{each.title.lower()} {listed(names, 'more')}" for each, names in some.items())
+        return {"head": title, "state": "part", "short": "by name", "text": f"only {told}; else {needs}"}
     if not may:
         return {"head": title, "state": "no", "short": "", "text": f"no: {needs}"}
     short = may[0].title.lower() if len(may) == 1 else f"{len(may)} of {len(own)}"
@@ -93,6 +97,7 @@ def kind_rows(kind: Kind[Any], permissions: Permissions) -> list[dict[str, Any]]
                 "name": each.name,
                 "title": SENTENCES.get(each.name, f"{each.title} {{}}").format(kind.title),
                 "allowed": not missing,
+                "only": listed(permissions.only(each), "more"),
                 "needs": [{"verb": right.verb, "resource": right.full} for right in missing or each.rights],
                 "role": role_name(each.role) if missing and kind.plural in KINDS else "",
                 "kubectl": can_i(first, permissions.namespace),
