@@ -19,6 +19,7 @@ from dashboard.insight.finding import (
     subject,
 )
 from dashboard.insight.observed import Observed
+from dashboard.insight.pod_health import is_ready
 from dashboard.insight.traffic import declared
 from dashboard.insight.words import Part, Parts, code, parts
 from dashboard.kinds.base import Ref
@@ -83,9 +84,11 @@ def _no_endpoint(survey: Observed, known: Known, service: Service, ref: Ref) -> 
     pods = survey.selected(service)
     if not pods:
         return _selects_nothing(survey, known, service, ref)
+    if ready := [pod for pod in pods if is_ready(pod)]:
+        return _unlisted(survey, service, ref, pods, ready)
     owners = list(dict.fromkeys(survey.owner(pod) for pod in pods))
     causes = [cause for owner in owners if (cause := _problem(known, owner)) is not None]
-    if not causes and not any(survey.older(_unready_since(pod), STARTING) for pod in pods):
+    if not causes and not any(survey.older(_ready_changed(pod), STARTING) for pod in pods):
         return None  # they only just started
     none = "its only pod is not ready" if len(pods) == 1 else f"none of its {len(pods)} pods is ready"
     text = parts(*subject(ref), f" has no ready endpoints: {none}.")
@@ -94,9 +97,32 @@ def _no_endpoint(survey: Observed, known: Known, service: Service, ref: Ref) -> 
         *stands("EndpointSlices", "no endpoint is ready"),
     )
     step = Step(f"Look at {listed(title(owner) for owner in owners)}.", owners[0])
-    since = max(map(_unready_since, pods), key=str)
+    since = max(map(_ready_changed, pods), key=str)
     found = Finding("service-no-endpoint", "bad", 75, ref, text, step, evidence, since)
     return found.following(*causes) if len(causes) == len(owners) else found
+
+
+def _unlisted(
+    survey: Observed, service: Service, ref: Ref, pods: Sequence[Pod], ready: Sequence[Pod]
+) -> Finding | None:
+    """Its EndpointSlices name none of its ready pods: they are not kept, or the pods have no address that fits."""
+    if not any(survey.older(_ready_changed(pod), STARTING) for pod in ready):
+        return None  # the EndpointSlice controller is about to
+    event = survey.event(service.metadata.uid, "FailedToUpdateEndpointSlices")
+    which = f"{len(ready)} of its {len(pods)} pods" if len(pods) > 1 else "its only pod"
+    why = "can't be updated" if event is not None else "list none of its pods as ready"
+    are = "is" if len(ready) == 1 else "are"
+    text = parts(
+        *subject(ref), f" has no ready endpoints, although {which} {are} ready: its EndpointSlices {why}."
+    )
+    evidence = (
+        *reported(event),
+        *stands("spec.selector", f"{format_labels(service.spec.selector)}: {plural(len(pods), 'pod')}"),
+        *stands("EndpointSlices", "no endpoint is ready"),
+    )
+    todo = "See that kube-controller-manager runs, and that the pods have addresses of its IP families (spec.ipFamilies)."
+    step = Step("Correct what the event names.", ref, "events") if event is not None else Step(todo, ref)
+    return Finding("service-no-endpoint", "bad", 75, ref, text, step, evidence)
 
 
 def _problem(known: Known, ref: Ref) -> Finding | None:
@@ -104,7 +130,7 @@ def _problem(known: Known, ref: Ref) -> Finding | None:
     return found if found is not None and found.severity != "note" else None
 
 
-def _unready_since(pod: Pod) -> datetime | None:
+def _ready_changed(pod: Pod) -> datetime | None:
     ready = find_condition(pod.status.conditions or (), "Ready")
     return ready.last_transition_time if ready is not None else pod.metadata.creation_timestamp
 

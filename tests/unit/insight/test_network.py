@@ -9,7 +9,20 @@ import pytest
 from dashboard.insight import findings, findings_for
 from dashboard.insight.words import text_of
 
-from .world import NOW, World, ago, condition, deployment, endpoints, ingress, node, pod, service, waiting
+from .world import (
+    NOW,
+    World,
+    ago,
+    condition,
+    deployment,
+    endpoints,
+    event,
+    ingress,
+    node,
+    pod,
+    service,
+    waiting,
+)
 
 
 def rules(world: World) -> list[str]:
@@ -141,3 +154,26 @@ def test_finished_and_ended_pods_of_a_service_do_not_count() -> None:
         ("pods", done), ("pods", failed), ("pods", pod()), ("services", service()), ("nodes", node())
     )
     assert "service-no-endpoint" not in rules(world)
+
+
+def test_a_service_whose_ready_pods_are_in_no_endpointslice_is_not_told_that_they_are_unready() -> None:
+    world = World(("pods", pod()), ("services", service()), ("endpointslices", endpoints("web")))
+    (found,) = findings(world, NOW)
+    assert text_of(found.text) == (
+        "Service web in shop has no ready endpoints, although its only pod is ready: its EndpointSlices list none of its "
+        "pods as ready."
+    )
+    assert found.step.text.startswith("See that kube-controller-manager runs")
+    refused = event(
+        "services-web", "FailedToUpdateEndpointSlices", "may not be in the loopback range", kind="Service"
+    )
+    world.add("events", refused)
+    (found,) = findings(world, NOW)
+    assert text_of(found.text).endswith("its only pod is ready: its EndpointSlices can't be updated.")
+    assert found.evidence[0].says.startswith("may not be in the loopback range")
+    assert found.step.page == "events"
+    young = pod()
+    for one in young["status"]["conditions"]:
+        one["lastTransitionTime"] = ago(seconds=20)
+    soon = World(("pods", young), ("services", service()), ("endpointslices", endpoints("web")))
+    assert findings(soon, NOW) == [], "the controller is about to"
