@@ -92,7 +92,7 @@ def read_for(plural: str) -> frozenset[str]:
     them.
     """
     read = READ | declared_reads() | {RESOURCE_CLAIMS}
-    if plural == "namespaces":
+    if plural in ("namespaces", "horizontalpodautoscalers"):
         return read | {APISERVICES.key}
     return read | ACCESS if plural in ACCESS else read
 

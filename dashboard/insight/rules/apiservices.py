@@ -52,6 +52,10 @@ def _finding(known: Known, one: TableObject, reason: str) -> Finding:
         f"Restore Service {name} in {namespace} and its pods, or delete the APIService if it is not needed.",
         service,
     )
+    if reason == "ServicePortError":
+        step = Step(
+            f"Correct spec.service.port: it has to be a port of Service {name} in {namespace}.", ref, "yaml"
+        )
     evidence = (
         *stands("Condition Available", f"False, {reason}"),
         *stands("spec.service", f"{namespace}/{name}"),

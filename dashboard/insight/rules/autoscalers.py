@@ -21,6 +21,7 @@ from dashboard.insight.names import WorkloadRule
 from dashboard.insight.observed import Observed
 from dashboard.insight.words import code, parts
 from dashboard.kinds.base import Ref
+from dashboard.kinds.catalogue import APISERVICES
 from dashboard.kinds.horizontalpodautoscalers import HorizontalPodAutoscaler
 from dashboard.kinds.meta import ObjectCondition, find_condition
 from dashboard.kinds.metrics import name_of, unread
@@ -85,15 +86,19 @@ def autoscalers(survey: Observed, known: Known) -> Iterator[Finding]:
             continue
         found = next((finding for judge in _JUDGES if (finding := judge(survey, one, ref)) is not None), None)
         if found is not None:
-            yield _with_its_pods(known, one, found)
+            yield _with_its_cause(known, one, found)
 
 
-def _with_its_pods(known: Known, one: HorizontalPodAutoscaler, found: Finding) -> Finding:
-    """What lacks metrics because no pod of its target is ready follows from what is wrong with them."""
-    target = target_of(one)
-    cause = known.get(target)
-    if found.rule != "autoscaler-no-metrics" or found.step.ref != target:
+def _with_its_cause(known: Known, one: HorizontalPodAutoscaler, found: Finding) -> Finding:
+    """What lacks metrics follows from what is wrong where its next step leads: to the APIService that serves them, or to
+    its target, of which no pod is ready.
+    """
+    to = found.step.ref
+    if to is None or not (
+        to.plural == APISERVICES.key or (to == target_of(one) and found.rule == "autoscaler-no-metrics")
+    ):
         return found
+    cause = known.get(to)
     return found.following(cause) if cause is not None and cause.severity != "note" else found
 
 

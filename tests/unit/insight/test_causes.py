@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.insight import findings, findings_for
+from dashboard.insight import findings, findings_for, read_for
 from dashboard.insight.finding import Step
 from dashboard.insight.rules.pod_creation import why_refused
 from dashboard.insight.words import text_of
@@ -428,3 +428,25 @@ def test_only_an_apiservice_that_is_registered_is_linked_to() -> None:
     gone = step("custom metrics API: no custom metrics API (custom.metrics.k8s.io) registered")
     assert gone.ref is not None and gone.ref.kind == "HorizontalPodAutoscaler"
     assert gone.text.startswith("Install the adapter of custom metrics")
+
+
+def test_an_autoscaler_without_metrics_follows_from_the_apiservice_that_is_not_available() -> None:
+    active = condition(
+        "ScalingActive", "False", "FailedGetResourceMetric",
+        "unable to fetch metrics from resource metrics API: the server is currently unable to handle the request",
+    )  # fmt: skip
+    world = World(("horizontalpodautoscalers", autoscaler(active)), ("deployments", deployment())).with_table(
+        APISERVICES,
+        ("v1beta1.metrics.k8s.io", "kube-system/metrics-server", "False (ServicePortError)", "5m"),
+    )
+    cause, follows = findings(world, NOW)
+    assert cause.rule == "apiservice-unavailable"
+    assert (
+        cause.step.text
+        == "Correct spec.service.port: it has to be a port of Service metrics-server in kube-system."
+    )
+    assert cause.step.ref == cause.ref
+    assert (follows.rule, follows.follows) == ("autoscaler-no-metrics", cause.ref)
+    (told_there,) = findings_for(world, "horizontalpodautoscalers", "shop", "web", NOW)
+    assert told_there.step.text == "Caused by APIService v1beta1.metrics.k8s.io; nothing to do here."
+    assert APISERVICES.key in read_for("horizontalpodautoscalers")
