@@ -83,12 +83,16 @@ class ActionScreen(ViewerScreen):
         sentence = row.reason
         if not sentence and isinstance(found, Followed):
             sentence = workload_rollout(reader, found, datetime.now(UTC)).headline
+        word = ""
+        if column is not None:  # a custom object that its controller has not seen has nothing in it
+            text = cell(row, column).text
+            word = f"{column.title} {text}" if text else sentence
         stepper = next((field for field in self.action.fields if field.stepper), None)
         return {
             "gone": False,
             "state": row.state,
-            "word": f"{column.title} {cell(row, column).text}" if column else "",
-            "sentence": sentence,
+            "word": word,
+            "sentence": sentence if sentence != word else "",
             # What the cache has of a kind without a module does not tell it.
             "value": stepper.value(found) if stepper and self.kind.plural in KINDS else "",
         }

@@ -10,6 +10,7 @@ from dashboard.insight.mentions import Mention
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import GVR, Ref
 from dashboard.kinds.tablekinds import Resource, TableKind
+from dashboard.live.screens.action import ActionScreen
 from dashboard.live.screens.common import ref_url
 from dashboard.live.screens.detail.cards.topology import TopologyCard
 from dashboard.live.screens.detail.tabs import TABS
@@ -150,3 +151,28 @@ def test_the_page_of_an_owner_that_is_not_known_is_not_that_of_kubernetes_own() 
     (above,) = owners(runtime().reader, KINDS, gadget(ownerReferences=[owner]))
     assert above == Ref("StatefulSet", "shop", "ring", group="gone.io")
     assert ref_url(runtime(), above) == ""
+
+
+def test_a_form_does_not_call_ready_what_its_controller_has_said_nothing_of() -> None:
+    def now(says: str, **meta: Any) -> dict[str, Any]:
+        columns = [
+            {"name": "Name", "type": "string", "format": "name"}, {"name": "Ready", "type": "string"},
+        ]  # fmt: skip
+        whole = {"metadata": {"name": "g", "namespace": "shop", "uid": "u", **meta}}
+        table = {
+            "metadata": {},
+            "columnDefinitions": columns,
+            "rows": [{"cells": ["g", says], "object": whole}],
+        }
+        kind = TableKind.of(Resource(GVR("example.com", "v1", "gadgets"), "Gadget", "gadget", ()))
+        found = kind.decode_object(json.dumps(table).encode())
+        reader = SimpleNamespace(get=lambda *_: found, row=lambda *_: kind.row(found))
+        screen: Any = SimpleNamespace(
+            session=SimpleNamespace(reader=reader), kind=kind, namespace="shop", name="g",
+            expects_it=True, action=SimpleNamespace(fields=()),
+        )  # fmt: skip
+        return ActionScreen._now(screen)
+
+    assert now("False")["word"] == "Ready False"
+    assert now("")["word"] == ""
+    assert now("", deletionTimestamp="2026-01-01T00:00:00Z")["word"] == "being deleted"
