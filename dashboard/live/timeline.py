@@ -332,7 +332,7 @@ class Timeline:
     async def _note_watches(self, *, ending: bool = False) -> None:
         """The marks of the kinds that are not always watched: when their watch begins, every few minutes, at its end."""
         now = self._clock()
-        for plural, watch in self._watches.items():
+        for plural, watch in list(self._watches.items()):  # somebody may look at another kind meanwhile
             watched = self._runtime.installation.cache.watches(plural)
             if watched and watch.began is None:
                 watch.began = now

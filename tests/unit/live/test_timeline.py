@@ -722,3 +722,24 @@ async def test_what_a_custom_object_made_is_told_with_it_and_pods_with_their_wor
     assert [each.name for each in (await read_widget()).moments] == ["db"]
     of_db = await read(TimelineQuery(namespaces=("shop",), plural="statefulsets", name="db", type="all"))
     assert {each.name for each in of_db} == {"db", "db-0"}
+
+
+async def test_a_kind_that_somebody_looks_at_while_others_are_marked_disturbs_nothing(
+    custom: tuple[Cluster, Timeline], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, timeline = custom
+    gears = TableKind.of(Resource(GVR("example.com", "v1", "gears"), "Gear", "gear"))
+    kinds = KINDS | {WIDGETS.plural: WIDGETS, gears.plural: gears}
+    made.kinds = made.reader.cache.kinds = kinds  # type: ignore[attr-defined]
+
+    def in_database(work: Any) -> Any:
+        async def writes(*given: Any) -> None:
+            timeline.follow([gears.plural])
+
+        return writes
+
+    monkeypatch.setattr(module, "in_database", in_database)
+    await timeline._note_watches()
+    await timeline._note_watches()
+    assert all(watch.noted is not None for watch in timeline._watches.values())
+    assert gears.plural in timeline._watches
