@@ -9,6 +9,7 @@ from typing import Any
 
 from dashboard.insight import Finding, findings
 from dashboard.insight.findings import READ
+from dashboard.insight.words import text_of
 from dashboard.kube.transport import Transport
 from sandbox import Sandbox
 from sandbox.node.images import BUSYBOX
@@ -126,13 +127,15 @@ class Pods(Place):
         return [one for one in found if (one.ref.kind, one.ref.name) == ("Pod", name)]
 
     async def told(
-        self, name: str, rule: str, *, severity: str = "", later: timedelta = timedelta(0)
+        self, name: str, rule: str, *, severity: str = "", saying: str = "", later: timedelta = timedelta(0)
     ) -> Finding:
-        """The finding of a pod, once there is one of this rule, and of this severity if it matters."""
+        """The finding of a pod, once there is one of this rule, of this severity and saying this if it matters."""
 
         async def check() -> Finding | None:
-            found = await self.findings(name, later)
-            return next((one for one in found if one.rule == rule and severity in ("", one.severity)), None)
+            found = (one for one in await self.findings(name, later) if one.rule == rule)
+            return next(
+                (one for one in found if severity in ("", one.severity) and saying in text_of(one.text)), None
+            )
 
         finding: Finding = await until(check, START_SECONDS)
         return finding
