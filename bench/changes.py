@@ -263,7 +263,7 @@ def _column(phase: Phase) -> dict[str, str]:
 AIMS = {
     "event → DOM": "median 100 ms",
     "event → DOM, p95; p99": "250 ms; 500 ms",
-    "messages to each socket": "4 a second",
+    "messages to each socket": "4 a second in a burst",
     "the largest message": "64 kB",
     "kB to each socket": "4 × 64 a second",
     "longest task of the browser, CPU time": "worst 50 ms",
