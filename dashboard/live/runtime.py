@@ -324,7 +324,7 @@ class ClusterRuntime:
         self.history.close()
         self.sightings.close()
         await self.discovery.close()
-        for account in self._accounts.values():
+        for account in tuple(self._accounts.values()):  # a request that still runs may bring another one
             await account.close()
         await self.timeline.close()
         await self.recorder.close()
@@ -383,9 +383,9 @@ class Runtime:
         for task in kept:
             task.cancel()
         await asyncio.gather(*kept, return_exceptions=True)
-        for cluster in self._open.values():
+        while self._open:  # a request that still runs may open another one meanwhile
+            _, cluster = self._open.popitem()
             await cluster.close()
-        self._open.clear()
         await asyncio.gather(*self._closing, return_exceptions=True)
 
     def _close(self, cluster: ClusterRuntime) -> None:

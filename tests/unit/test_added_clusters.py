@@ -254,6 +254,26 @@ async def test_a_removed_context_is_closed(monkeypatch: pytest.MonkeyPatch) -> N
     assert opened.closed
 
 
+async def test_one_that_a_request_opens_while_the_server_stops_is_closed_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runtime = Runtime()
+    monkeypatch.setattr(runtime, "configured", lambda: ())
+    for name in ("dev", "late"):
+        await sync_to_async(add)(name, rules=Rules("installation"))
+    await runtime.refresh()
+    dev, late = runtime.open("dev"), []
+    close = dev.close
+
+    async def slow_close() -> None:
+        late.append(runtime.open("late"))
+        await close()
+
+    monkeypatch.setattr(dev, "close", slow_close)
+    await runtime.stop()
+    assert dev.closed and late[0].closed and runtime.opened() == ()
+
+
 async def test_one_that_was_removed_is_closed_though_the_kubeconfig_is_just_being_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
