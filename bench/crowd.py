@@ -20,8 +20,9 @@ from aiohttp import web
 
 NAMESPACES, NODES, OWNERS = 40, 100, 300
 POD_BYTES = 9_700  # of a pod of a real cluster, managed fields among it
-# POST: so many pods (``count``) restart, one every ``every`` seconds, beginning with the change number ``first``. Answers
-# with the name of each, how often it was restarted by now, and when that was sent, in milliseconds of the wall clock.
+# POST: so many pods (``count``) restart, one every ``every`` seconds, beginning with the change number ``first``: in turn
+# all of them, or ``among`` so many. Answers with the name of each, how often it was restarted by now, and when that was
+# sent, in milliseconds of the wall clock.
 RESTARTED = "/bench/restarted"
 REQUESTS = (
     "/bench/requests"  # GET: how many requests arrived since the last time, by "<verb> <plural or path>"
@@ -116,9 +117,10 @@ class Crowd:
         if request.path.endswith("/selfsubjectaccessreviews"):
             return web.json_response({"status": {"allowed": True}}, status=201)
         if request.path == RESTARTED:
-            first = int(request.query.get("first", "0"))
+            first, among = (int(request.query.get(name, "0")) for name in ("first", "among"))
             numbers = range(first, first + int(request.query["count"]))
-            return web.json_response(await self._restart(numbers, float(request.query["every"])))
+            every = float(request.query["every"])
+            return web.json_response(await self._restart(numbers, every, among or len(self._pods)))
         if request.path.startswith(METRICS):
             return self._measured(request.path.removeprefix(METRICS))
         match = _LIST.fullmatch(request.path)
@@ -177,11 +179,11 @@ class Crowd:
             if lines in self._watches:
                 self._watches.remove(lines)
 
-    async def _restart(self, numbers: range, every: float) -> list[tuple[str, int, float]]:
+    async def _restart(self, numbers: range, every: float, among: int) -> list[tuple[str, int, float]]:
         began, sent = time.monotonic(), []
         for number in numbers:
             self._version += 1
-            at = number * 37 % len(self._pods)
+            at = number % among * 37 % len(self._pods)
             self._pods[at] = pod(at, restarts=number + 1, version=self._version)
             sent.append((pod_name(at), number + 1, time.time() * 1e3))
             for watch in self._watches:
@@ -205,9 +207,11 @@ def serve(pipe: Connection, count: int) -> None:
     asyncio.run(_serve(pipe, count))
 
 
-def restart(url: str, count: int, every: float, first: int = 0) -> list[tuple[str, int, float]]:
+def restart(
+    url: str, count: int, every: float, first: int = 0, among: int = 0
+) -> list[tuple[str, int, float]]:
     """See ``RESTARTED``."""
-    asked = f"{url}{RESTARTED}?count={count}&every={every}&first={first}"
+    asked = f"{url}{RESTARTED}?count={count}&every={every}&first={first}&among={among}"
     with urllib.request.urlopen(urllib.request.Request(asked, method="POST")) as answer:  # noqa: S310 # our own server
         return [(name, restarts, at) for name, restarts, at in json.load(answer)]
 

@@ -31,6 +31,9 @@ from .sockets import PATH, Person, people_join, sessions_open
 from .workers import Worker
 
 RATE = 5  # changes a second
+RESTARTING = (
+    1_000  # pods that restart again and again: were it others all the time, ever more would need attention
+)
 COME_SECONDS = 2.0  # between two who come and leave, and between two pages
 SETTLE_SECONDS, WAIT_SECONDS = 5.0, 90.0
 LONG_SECONDS = 1_800.0  # from which on memory is judged: before, caches and the allocator still fill
@@ -80,7 +83,7 @@ class Watched:
 async def _change(url: str) -> None:
     first = 0
     while True:
-        await asyncio.to_thread(crowd.restart, url, RATE, 1 / RATE, first)
+        await asyncio.to_thread(crowd.restart, url, RATE, 1 / RATE, first, RESTARTING)
         first += RATE
 
 
