@@ -102,7 +102,7 @@ function beforeSwap(event) {
   else if (requestConfig.elt.id === "filter") moved("replace", event.detail.pathInfo.finalRequestPath);
   else if (xhr.getResponseHeader("HX-Push-Url")) moved("push", xhr.getResponseHeader("HX-Push-Url"));
   if (event.detail.target.id === "main") replaced(requestConfig);
-  // htmx tells two events of each element that goes, of which a hundred rows have thousands.
+  // htmx tells of each element that goes: thousands.
   for (const list of event.detail.target.querySelectorAll("[data-list]")) list.replaceChildren();
 }
 
