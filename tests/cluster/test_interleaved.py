@@ -54,7 +54,8 @@ class Rooms(Two):
         """What stands in braces in the table of routes, for whose namespace this is."""
         names = {key: f"{name}-{word}" for key, name in OWN.items()}
         names |= {"slug": "tests", "mark": word.partition("-")[0], "here": word, "there": word}
-        return names | {"archive": "none", "whole": "none"}  # there is no storage here: see test_matrix.py
+        # There is no storage here, and no Velero: see test_matrix.py.
+        return names | dict.fromkeys(("archive", "whole", "velero_backup"), "none")
 
 
 @pytest.fixture(scope="module")
