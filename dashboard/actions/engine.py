@@ -322,6 +322,17 @@ async def change_read(*, transport: Transport, target: Target, source: str = "")
     return read_object(response.body)
 
 
+async def still_there(transport: Transport, target: Target, uid: str | None) -> bool:
+    """Whether the very object of a uid is there; one of which that can't be told is."""
+    try:
+        found = await change_read(transport=transport, target=target)
+    except NotFound:
+        return False
+    except ClusterError:
+        return True
+    return bool(found["metadata"]["uid"] == uid)
+
+
 async def _read(order: Order) -> Manifest:
     return await _found(order.transport, order.target, order.action)
 

@@ -34,7 +34,7 @@ from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry, OperationResult
 
 from .action import Target
-from .engine import change_read
+from .engine import change_read, still_there
 from .operation import Run, iso, passed
 
 RETRY_SECONDS = 5.0  # as kubectl
@@ -250,15 +250,8 @@ def _eviction(row: OperationResult, grace: int | None) -> dict[str, Any]:
 
 
 async def _is_there(run: Run, row: OperationResult) -> bool:
-    """Whether the very pod is still there; one of which that can't be told is."""
     target = Target.of(run.change.context, PODS, row.namespace, row.name)
-    try:
-        found = await change_read(transport=run.transport, target=target)
-    except NotFound:
-        return False
-    except ClusterError:
-        return True
-    return bool(found["metadata"]["uid"] == row.data["uid"])
+    return await still_there(run.transport, target, row.data["uid"])
 
 
 def _retry(row: OperationResult, why: str) -> None:

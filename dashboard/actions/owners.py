@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 
-from dashboard.errors import ClusterError, NotFound
 from dashboard.insight import Notice
 from dashboard.kinds import KINDS
 from dashboard.kinds.references import manifest_meant, title
 from dashboard.kinds.rows import listed
 
 from .action import Description, DryRun, Manifest, Order, Target, pointer
-from .engine import change_read
+from .engine import still_there
 
 OWNERS = "/metadata/ownerReferences"
 
@@ -44,10 +43,4 @@ async def _is_gone(order: Order, owner: Manifest) -> bool:
     if kind is None:
         return False
     target = Target.of(order.target.context, kind, order.target.namespace, ref.name)
-    try:
-        found = await change_read(transport=order.transport, target=target)
-    except NotFound:
-        return True
-    except ClusterError:
-        return False
-    return bool(found["metadata"]["uid"] != owner.get("uid"))
+    return not await still_there(order.transport, target, owner.get("uid"))

@@ -22,9 +22,8 @@ logger = logging.getLogger(__name__)
 
 MAX_FRAME = 256 * 1024  # bytes of a message to a browser, whatever it is
 MAX_BODY = MAX_FRAME - 4096  # with room for its head and the names of its members
-FULL = (
-    64 * 1024 - 4096
-)  # of a frame of several parts: a browser takes it in at once, and draws before the next one
+# Of a frame of several parts: a browser takes it in at once, and draws before the next one.
+FULL = 64 * 1024 - 4096
 
 Hashes = Mapping[str, str]
 
