@@ -31,7 +31,7 @@ RESOLVED = "resolved"  # what is counted besides the sorts
 USUAL = timedelta(hours=1)
 Sort = Literal["problem", "done", "deployment", "change", "warning", "restart"]
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)")
-_RESTARTS = re.compile(r"restartCount$")
+_RESTARTS = re.compile(r"\[([^\]]+)\]\.restartCount$")
 
 
 @dataclass(frozen=True)
@@ -136,11 +136,13 @@ def _recorded(context: str, span: Span, visible: Mapping[str, Visible]) -> list[
 def _restart(row: TimelineEvent) -> Entry | None:
     if row.plural != "pods" or row.type != TimelineEvent.Type.CHANGED:
         return None
+    told = []
     for path, before, after in row.what.get("fields", ()):
-        if _RESTARTS.search(path) and after.isdecimal() and int(after) > int(before or 0):
-            words = f"container restarted ({after} times so far)" if int(after) > 1 else "container restarted"
-            return _of(row, "restart", "warn", words)
-    return None
+        container = _RESTARTS.search(path)
+        if container is not None and after.isdecimal() and int(after) > int(before or 0):
+            often = f" ({after} times so far)" if int(after) > 1 else ""
+            told.append(f"container {container[1]} restarted{often}")
+    return _of(row, "restart", "warn", "; ".join(told)) if told else None
 
 
 def _entry(row: TimelineEvent) -> Entry | None:

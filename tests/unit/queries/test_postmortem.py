@@ -48,7 +48,11 @@ def fill() -> None:
         "web-1",
         what={"reason": "Unhealthy", "message": "a|b `c`\n# d", "warning": True, "times": 3},
     )
-    restarts = [["status.containerStatuses[web].restartCount", "0", "1"]]
+    restarts = [
+        ["status.containerStatuses[web].restartCount", "0", "1"],
+        ["status.containerStatuses[log].restartCount", "2", "0"],  # created anew
+        ["status.containerStatuses[proxy].restartCount", "3", "4"],
+    ]
     event(7, "changed", "pods", "web-1", notable=False, what={"fields": restarts})
     event(
         8,
@@ -94,7 +98,7 @@ def test_everything_in_its_order() -> None:
         ("deployment", "web", "updated to web:2.14"),
         ("problem", "web", "Deployment web has 2 of 4 pods ready"),
         ("warning", "web-1", "Unhealthy: a|b `c`\n# d (3 times)"),
-        ("restart", "web-1", "container restarted"),
+        ("restart", "web-1", "container web restarted; container proxy restarted (4 times so far)"),
         ("change", "ledger", "deleted"),
         ("done", "web", "scale"),
     ]
