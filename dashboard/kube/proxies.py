@@ -16,6 +16,7 @@ import idna
 __all__ = ["environment_proxy"]
 
 _PORTS = {"http": "80", "https": "443"}
+_MAPPED_BITS = 96  # of ::ffff:0:0/96, before an IPv4 address
 _Address = IPv4Address | IPv6Address
 
 
@@ -63,9 +64,14 @@ def _in_network(address: _Address, word: str) -> bool:
     if not bits.isdigit():  # Go knows no masks here
         return False
     try:
-        return address in ip_network(f"{network}/{bits}", strict=False)
+        found = ip_network(f"{network}/{bits}", strict=False)
     except ValueError:
         return False
+    # Go takes IPv4 addresses in their IPv6 form for what they are, in networks as in addresses.
+    mapped = getattr(found.network_address, "ipv4_mapped", None)
+    if mapped is not None and found.prefixlen >= _MAPPED_BITS:
+        return address in ip_network(f"{mapped}/{found.prefixlen - _MAPPED_BITS}")
+    return address in found
 
 
 def _split(word: str) -> tuple[str, str]:
