@@ -221,7 +221,12 @@ class Scaling:
 
     def on_pods(self) -> Iterator[Effect]:
         if self.spec is None:
-            if self.more:
+            if self.of_pods and self.more > 0:
+                yield Effect("info", "plus", parts(plural(self.more, "pod starts", "pods start")))
+            elif self.of_pods and self.more < 0:
+                text = parts(plural(-self.more, "pod is terminated", "pods are terminated"))
+                yield Effect("info", "end", text, self.ending().removeprefix("; "))
+            elif self.more:
                 text = parts(f"{plural(self.replicas, 'replica')} instead of {self.current}")
                 yield Effect(
                     "info", "scale", text, f"what a replica is, the controller of {self.ref.kind} decides"
@@ -241,6 +246,11 @@ class Scaling:
             yield Effect(
                 "info", "end", parts(plural(-self.more, "pod is terminated", "pods are terminated")), note
             )
+
+    @property
+    def of_pods(self) -> bool:
+        """Whether a replica is a pod though only the scale tells of it: of Kubernetes' own, that is said."""
+        return (self.ref.kind, self.ref.group) == ("ReplicationController", "")
 
     def starting(self) -> str:
         """Which pods start."""

@@ -55,6 +55,21 @@ def test_a_custom_kind_is_judged_by_its_scale_alone() -> None:
     assert stopped.headline.title == "Service ring will have no ready endpoints"
 
 
+def test_the_replicas_of_a_replicationcontroller_are_pods() -> None:
+    scale = typed_object("replicationcontrollers", SCALE)
+    for ref, more, less in (
+        (Ref("ReplicationController", "shop", "ring"), "3 pods start", "1 pod is terminated"),
+        (
+            Ref("ReplicationController", "shop", "ring", "", "example.com"),
+            "5 replicas instead of 2",
+            "1 replica instead of 2",
+        ),
+    ):
+        up, down = (scale_impact(World(), scale, count, NOW, ref).effects for count in (5, 1))
+        assert text_of(up[0].text) == more
+        assert text_of(down[0].text) == less
+
+
 def test_without_a_selector_nothing_is_guessed_about_pods() -> None:
     world = World(("services", service()), ("pods", pod("web-0", owner=None)))
     scale = typed_object("rings.example.com", SCALE | {"status": {}})
