@@ -1,14 +1,34 @@
-"""Who can do something is asked in words, or on the page about access, and the form keeps what is asked."""
+"""The way in can be seen. Who can do something is asked in words or on a page, whose form keeps what is asked."""
 
 from __future__ import annotations
 
 import re
+from contextlib import closing
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tools.server import Server
 
 from .conftest import Objects
 
 SLUG = "tests"
+# What is there and stays transparent counts as visible for Playwright, and is no way in.
+UNSEEN = """all => all.filter(one => one.checkVisibility() && !one.checkVisibility({opacityProperty: true}))
+    .map(one => one.outerHTML.slice(0, 80))"""
+
+
+@pytest.mark.parametrize("token", [None, "", "none"], ids=["link", "no-link", "bad-link"])
+def test_the_way_in_can_be_seen(browser: Browser, server: Server, token: str | None) -> None:
+    with closing(browser.new_context(base_url=server.base)) as context:
+        page = context.new_page()
+        page.goto(server.signin_link() if token is None else f"/login/?token={token}")
+        main = page.get_by_role("main")
+        expect(main.locator("button, code").first).to_be_visible()
+        assert main.locator("h1, p, code, button").evaluate_all(UNSEEN) == []
+        for each in main.locator("p, button").all():
+            box = each.bounding_box()
+            assert box is not None and box["width"] > 100, each.text_content()
 
 
 def test_a_question_in_the_palette_is_answered_on_the_page(page: Page, namespace: str) -> None:
