@@ -19,7 +19,7 @@ PodRule = Literal[
     # its image
     "pod-image-name", "pod-image-never-pulled", "pod-image-platform", "pod-image-not-found", "pod-pull-secret-missing",
     "pod-image-denied", "pod-pull-throttled", "pod-registry-limit", "pod-registry-unreachable", "pod-image-no-disk",
-    "pod-image-pull",
+    "pod-image-pull", "pod-image-pulling",
     # its start
     "pod-volume-attach", "pod-volume-mount", "pod-sandbox", "pod-stays-creating",
     # its containers

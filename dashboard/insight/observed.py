@@ -237,6 +237,15 @@ class Observed(ABC):
                 found[event.involved_object.uid].append(event)
         return _latest_first(found)
 
+    @cached_property
+    def pulls(self) -> dict[str, list[Event]]:
+        """By a pod's UID, the Events of its images, the latest first: that one is pulled, and what came of it."""
+        found: dict[str, list[Event]] = defaultdict(list)
+        for event in self.all("events"):
+            if event.reason in ("Pulling", "Pulled", "Failed"):
+                found[event.involved_object.uid].append(event)
+        return _latest_first(found)
+
     def events(self, uid: str, *reasons: str) -> list[Event]:
         """Warnings about an object (of claims, other Events too), the latest first; with reasons, only those."""
         every = self._events.get(uid, [])
@@ -312,6 +321,19 @@ class Observed(ABC):
             for pod in self.matching(service.metadata.namespace, from_labels(service.spec.selector))
             if pod.metadata.deletion_timestamp is None and pod.status.phase not in ("Succeeded", "Failed")
         ]
+
+    def published_unready(self, pod: Pod) -> bool:
+        """Whether a Service sends traffic to a pod though it is not ready (publishNotReadyAddresses)."""
+        services = self._publishing.get(pod.metadata.namespace, ())
+        return any(from_labels(one.spec.selector).matches(pod.metadata.labels) for one in services)
+
+    @cached_property
+    def _publishing(self) -> dict[str, list[Service]]:
+        found: dict[str, list[Service]] = defaultdict(list)
+        for one in self.all("services"):
+            if one.spec.publish_not_ready_addresses and one.spec.selector:
+                found[one.metadata.namespace].append(one)
+        return found
 
     def endpoints(self, service: Service) -> frozenset[str]:
         """The names of the pods that a Service sends traffic to now; by its pods where it has no EndpointSlice (yet)."""

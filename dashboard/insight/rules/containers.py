@@ -185,7 +185,7 @@ def hook_fails(case: Case) -> Trouble | None:
         known = waiting is not None and waiting.reason == _HOOK
         ended = None if must_end else (_crash(case, status) or status.last_state.terminated)
         failed = case.survey.events(case.pod.metadata.uid, "FailedPostStartHook")
-        event = next(_about(case, status, failed), None)
+        event = next(about(case, status, failed), None)
         if not known and (ended is None or event is None or not _while_it_ran(event, ended)):
             continue
         ended = ended or Terminated()
@@ -214,7 +214,7 @@ def _stopped(case: Case, status: ContainerStatus, ended: Terminated) -> bool:
     """
     if ended.exit_code in _STOPPED:
         return True
-    stops = _about(case, status, case.survey.killings.get(case.pod.metadata.uid, ()))
+    stops = about(case, status, case.survey.killings.get(case.pod.metadata.uid, ()))
     killing = next((event for event in stops if _FAILED_PROBE.search(event.message)), None)
     return killing is not None and _while_it_ran(killing, ended)
 
@@ -230,10 +230,10 @@ def _again(case: Case, status: ContainerStatus) -> Terminated | None:
 def probe_failed(case: Case, status: ContainerStatus, probe: str) -> Event | None:
     """The latest Event that says that this probe of the container failed."""
     failed = case.survey.events(case.pod.metadata.uid, "Unhealthy", "ProbeError")
-    return next((event for event in _about(case, status, failed) if event.message.startswith(probe)), None)
+    return next((event for event in about(case, status, failed) if event.message.startswith(probe)), None)
 
 
-def _about(case: Case, status: ContainerStatus, events: Iterable[Event]) -> Iterator[Event]:
+def about(case: Case, status: ContainerStatus, events: Iterable[Event]) -> Iterator[Event]:
     """Those of the pod's Events that are about this container."""
     path = f"{{{status.name}}}"
     single = len(case.pod.spec.containers or ()) == 1

@@ -41,8 +41,11 @@ def stays_unready(case: Case) -> Trouble | None:
         return None
     rule, rest, step, proof, log = _why(case)
     evidence = (*proof, *because_of(ready))
+    one, many = "gets no traffic", "get no traffic"
+    if case.survey.published_unready(case.pod):
+        one, many = "is not ready", "are not ready"
     return Trouble(
-        rule, "warn", 46, "gets no traffic", "get no traffic", rest, step, evidence, ready.last_transition_time, log
+        rule, "warn", 46, one, many, rest, step, evidence, ready.last_transition_time, log
     )  # fmt: skip
 
 

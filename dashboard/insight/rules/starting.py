@@ -12,6 +12,7 @@ from dashboard.kinds.events import Event
 
 from .case import WAITED, Case
 from .configuration import CREATING
+from .containers import about
 from .runtimes import cause
 
 # Volumes and networks are there after some tries; a rollout may wait for the old pod to let go of a volume.
@@ -67,9 +68,28 @@ def does_not_start(case: Case) -> Trouble | None:
         return None
     if not case.older(placed.last_transition_time, SETTLING):
         return None
+    if (pulling := _pulling(case)) is not None:  # so its volumes and network are there
+        return pulling if case.older(placed.last_transition_time, STARTING) else None
     if event := next(iter(case.in_the_way(*_EXPLAIN, *_NO_SANDBOX)), None):
         return _EXPLAIN.get(event.reason, _sandbox)(case, event)
     return _creating(case) if case.older(placed.last_transition_time, STARTING) else None
+
+
+def _pulling(case: Case) -> Trouble | None:
+    """The kubelet has begun to pull an image, and says nothing more of it."""
+    for status, _ in case.containers():
+        waits, spec = status.state.waiting, case.spec_of(status)
+        if waits is None or waits.reason not in CREATING or spec is None:
+            continue
+        event = next(about(case, status, case.survey.pulls.get(case.pod.metadata.uid, ())), None)
+        if event is not None and event.reason == "Pulling":
+            rest = parts(": image ", code(spec.image), " is still being pulled on its node")
+            step = "Wait: a large image takes minutes. If it lasts, check how fast the node reaches the registry."
+            return Trouble(
+                "pod-image-pulling", "warn", 48, "does not start", "do not start", rest, case.look(step, "events"),
+                reported(event), event.last_seen,
+            )  # fmt: skip
+    return None
 
 
 def _sandbox(case: Case, event: Event) -> Trouble:

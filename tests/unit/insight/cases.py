@@ -286,6 +286,16 @@ PODS: dict[str, Example] = {
         "Pod web-1 in shop does not start: its volumes, network or image are still not ready.",
         "Look at its events.", "Event FailedSync",
     ),
+    "pod-image-pulling": Example(
+        _pod(
+            pod(state=waiting("ContainerCreating"), conditions=PLACED, **PENDING),
+            ("events", event("pods-web-1", "Pulling", 'Pulling image "shop/web:1.2"', type_="Normal", minutes=4)),
+            ("events", event("pods-web-1", "FailedMount", "timed out waiting for the condition", minutes=5)),
+        ),
+        POD, "warn", "Pod web-1 in shop does not start: image shop/web:1.2 is still being pulled on its node.",
+        "Wait: a large image takes minutes. If it lasts, check how fast the node reaches the registry.",
+        'Event Pulling: Pulling image "shop/web:1.2"',
+    ),
     "pod-command-missing": Example(
         _pod(pod(ready=False, state=waiting("RunContainerError", 'exec: "serve": executable file not found in $PATH'))),
         POD, "bad", "Pod web-1 in shop cannot start: container app's command serve cannot be found in its image.",

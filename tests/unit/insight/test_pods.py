@@ -11,7 +11,7 @@ from dashboard.insight.survey import Survey
 from dashboard.insight.words import text_of
 
 from .cases import PENDING, PLACED
-from .world import NOW, World, ago, condition, ended, event, node, pod, waiting
+from .world import NOW, World, ago, condition, ended, event, node, pod, service, waiting
 
 
 def trouble(
@@ -72,6 +72,32 @@ FINE: dict[str, dict[str, Any]] = {
     "ran out of memory hours ago": pod(last=ended(137, "OOMKilled", hours=3), restarts=2),
     "restarted a few times": pod(last=ended(1, minutes=9), restarts=2),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("selector", "publishes", "said"),
+    [
+        ({"app": "web"}, True, "is not ready: container app is not ready"),
+        ({"app": "web"}, False, "gets no traffic: container app is not ready"),
+        ({"app": "db"}, True, "gets no traffic: container app is not ready"),
+    ],
+)
+def test_a_pod_that_a_service_publishes_unready_gets_traffic(
+    selector: dict[str, str], publishes: bool, said: str
+) -> None:
+    world = World(("services", service("web", selector, publishNotReadyAddresses=publishes)))
+    assert sentence(Survey(world, NOW).trouble(world.add("pods", pod(ready=False)))) == said
+
+
+@pytest.mark.parametrize("then", ["Pulled", "Failed"])
+def test_an_image_that_was_pulled_is_not_being_pulled(then: str) -> None:
+    found = trouble(
+        pod(state=waiting("ContainerCreating"), conditions=PLACED, **PENDING),
+        event("pods-web-1", "Pulling", "Pulling image", type_="Normal", minutes=4),
+        event("pods-web-1", then, "image", type_="Normal", minutes=3),
+    )
+    assert found is not None
+    assert found.rule == "pod-stays-creating"
 
 
 @pytest.mark.parametrize("how", FINE)
