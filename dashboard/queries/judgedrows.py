@@ -16,7 +16,7 @@ from .kindrows import KindRows
 Verdicts = dict[tuple[str, str, str], Finding]  # by plural, namespace and name
 
 # A rollout or scaling whose pods fail is no change that comes to its end by itself: only the pods tell.
-WORKLOADS = frozenset({"deployments", "replicasets", "statefulsets", "daemonsets", "jobs"})
+WORKLOADS = frozenset({"deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs"})
 
 
 class JudgedRows:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import lru_cache
 
 from dashboard.insight.finding import Finding, Known, Severity, Step, because_of, reported, stands, subject
 from dashboard.insight.observed import Observed
-from dashboard.insight.words import Parts, parts, unled
+from dashboard.insight.words import Parts, code, parts, unled
 from dashboard.kinds.base import Ref
 from dashboard.kinds.cronjobs import CronJob
 from dashboard.kinds.jobs import Job
 from dashboard.kinds.meta import ObjectCondition, condition_true, find_condition
 from dashboard.kinds.rows import plural
+from dashboard.kinds.schedules import next_run
 
 from .pod_creation import refused
 from .workloads import Group, told
 
 # A Job that failed longer ago is still warning, but no news.
 NEWS = timedelta(days=1)
+# Runs of a CronJob that are skipped for a shorter time are what concurrencyPolicy Forbid is for.
+BLOCKED = timedelta(hours=1)
 
 _WHY = {
     "BackoffLimitExceeded": "its pods failed {times}, and its backoffLimit allows no more",
@@ -107,17 +111,18 @@ def _suspended(job: Job, ref: Ref) -> Finding:
 
 
 def cronjobs(survey: Observed, known: Known) -> Iterator[Finding]:
-    """CronJobs that start nothing: by a schedule that cannot be read, by being late, or because they are switched off."""
+    """CronJobs that start nothing: by an invalid schedule, by a run that does not end, by being late, or because
+    they are switched off.
+    """
     for cron in survey.all("cronjobs"):
         if cron.metadata.deletion_timestamp is None:
-            found = _cron(
-                survey, cron, Ref("CronJob", cron.metadata.namespace, cron.metadata.name, "cronjobs")
-            )
+            ref = Ref("CronJob", cron.metadata.namespace, cron.metadata.name, "cronjobs")
+            found = _cron(survey, known, cron, ref)
             if found is not None:
                 yield found
 
 
-def _cron(survey: Observed, cron: CronJob, ref: Ref) -> Finding | None:
+def _cron(survey: Observed, known: Known, cron: CronJob, ref: Ref) -> Finding | None:
     if cron.spec.suspend:
         text = parts(*subject(ref), " is suspended: it starts no Jobs.")
         step = Step("Set spec.suspend to false when it should run again.", ref, "yaml")
@@ -129,6 +134,8 @@ def _cron(survey: Observed, cron: CronJob, ref: Ref) -> Finding | None:
         evidence = (*reported(event), *schedule)
         return Finding("cronjob-invalid", "bad", 42, ref, text, step, evidence, event.first_seen)
     if (found := refused(survey, ref, cron, "starts no Jobs", 43)) is not None:
+        return found
+    if (found := _blocked(survey, known, cron, ref)) is not None:
         return found
     event = survey.event(cron.metadata.uid, *_MISSED)
     started = cron.status.last_schedule_time
@@ -148,3 +155,44 @@ def _cron(survey: Observed, cron: CronJob, ref: Ref) -> Finding | None:
         evidence = (*reported(event), *schedule)
         return Finding("cronjob-missed", "warn", 32, ref, text, step, evidence, event.last_seen)
     return None
+
+
+def _blocked(survey: Observed, known: Known, cron: CronJob, ref: Ref) -> Finding | None:
+    """A run that does not end, while concurrencyPolicy Forbid lets no other begin."""
+    spec, started = cron.spec, cron.status.last_schedule_time
+    running = [
+        job.name for job in cron.status.active or () if not survey.lacks("jobs", ref.namespace, job.name)
+    ]
+    if spec.concurrency_policy != "Forbid" or not running or not survey.older(started, BLOCKED):
+        return None
+    since = _due(spec.schedule, spec.time_zone, started) if started is not None else None
+    if since is None or not survey.older(since, BLOCKED):
+        return None
+    job = Ref("Job", ref.namespace, running[0], "jobs")
+    text = parts(
+        *subject(ref),
+        " starts no Jobs: its concurrencyPolicy is Forbid, and Job ",
+        code(job.name),
+        " has not ended.",
+    )
+    step = Step("See why that Job does not end: delete it, and set activeDeadlineSeconds for the next.", job)
+    evidence = (
+        *stands("spec.concurrencyPolicy", "Forbid"),
+        *stands(
+            "status.lastScheduleTime",
+            f"{started:%Y-%m-%d %H:%M} UTC; a run was due at {since:%Y-%m-%d %H:%M} UTC",
+        ),
+    )
+    found = Finding("cronjob-blocked", "warn", 33, ref, text, step, evidence, since)
+    cause = known.get(job)
+    return found.following(cause) if cause is not None and cause.severity != "note" else found
+
+
+@lru_cache(maxsize=1024)  # a schedule of each minute has 1,440 moments a day
+def _due(schedule: str, zone: str | None, started: datetime) -> datetime | None:
+    """The first run after one that was started. Where the control plane's own time zone counts and is not UTC, the
+    second one by UTC, which is no sooner.
+    """
+    scheduled = next_run(schedule, zone, started - timedelta(minutes=1)) == started
+    due = next_run(schedule, zone, started)
+    return due if scheduled or due is None else next_run(schedule, zone, due)

@@ -567,6 +567,14 @@ WORKLOADS: dict[str, Example] = {
         ("cronjobs", "shop", "nightly"), "warn", "CronJob nightly in shop missed a scheduled start.",
         "Check whether the control plane was unavailable, or set a longer deadline.", "spec.schedule: 0 3 * * *",
     ),
+    "cronjob-blocked": Example(
+        World(("cronjobs", cron(concurrencyPolicy="Forbid") | {"status": {
+            "active": [{"kind": "Job", "namespace": "shop", "name": "nightly-1"}], "lastScheduleTime": "2026-02-27T03:00:00Z"}})),
+        ("cronjobs", "shop", "nightly"), "warn",
+        "CronJob nightly in shop starts no Jobs: its concurrencyPolicy is Forbid, and Job nightly-1 has not ended.",
+        "See why that Job does not end: delete it, and set activeDeadlineSeconds for the next.",
+        "status.lastScheduleTime: 2026-02-27 03:00 UTC; a run was due at 2026-02-28 03:00 UTC",
+    ),
     "cronjob-suspended": Example(
         World(("cronjobs", cron(suspend=True))), ("cronjobs", "shop", "nightly"), "note",
         "CronJob nightly in shop is suspended: it starts no Jobs.",

@@ -65,6 +65,48 @@ def test_a_claim_that_asks_for_a_volume_by_name_says_why_it_does_not_get_it(
     assert text == f"PersistentVolumeClaim data in shop asks for PersistentVolume mine by name, which {why}."
 
 
+def blocked(
+    started: str, *jobs: dict[str, Any], schedule: str = "0 3 * * *", policy: str = "Forbid"
+) -> World:
+    active = [{"kind": "Job", "namespace": "shop", "name": "nightly-1"}]
+    status = {"active": active, "lastScheduleTime": started}
+    made = {
+        "metadata": meta("nightly"),
+        "spec": {"schedule": schedule, "concurrencyPolicy": policy},
+        "status": status,
+    }
+    return World(("cronjobs", made), *(("jobs", each) for each in jobs))
+
+
+@pytest.mark.parametrize(
+    ("world", "is_blocked"),
+    [
+        (blocked("2026-02-28T03:00:00Z"), True),
+        (blocked("2026-03-01T03:00:00Z"), False),  # the next run is yet to come
+        (blocked("2026-03-01T11:30:00Z", schedule="* * * * *"), False),  # skipped for less than an hour
+        (blocked("2026-03-01T10:30:00Z", schedule="* * * * *"), True),
+        (blocked("2026-02-28T03:00:00Z", policy="Allow"), False),
+        (blocked("2026-03-01T01:00:00Z"), False),  # 03:00 in the control plane's own time zone
+        (blocked("2026-02-27T01:00:00Z"), True),
+        (blocked("2026-02-28T03:00:00Z", schedule="never"), False),
+        (blocked("2026-02-28T03:00:00Z").reading("jobs"), False),  # the Job is gone
+    ],
+)
+def test_a_run_that_does_not_end_blocks_the_next_ones(world: World, is_blocked: bool) -> None:
+    assert [rule for _, rule, _ in told(world)] == (["cronjob-blocked"] if is_blocked else [])
+
+
+def test_a_run_that_cannot_end_is_the_cause_of_those_that_are_skipped() -> None:
+    job = {"metadata": meta("nightly-1"), "spec": {}, "status": {"active": 1}}
+    world = blocked("2026-02-27T03:00:00Z", job)
+    world.add("pods", pod("nightly-1-x", owner=("Job", "nightly-1"), phase="Pending", ready=False,
+                          state={"waiting": {"reason": "ImagePullBackOff", "message": "manifest unknown"}}))  # fmt: skip
+    found = findings(world, NOW)
+    assert [(one.kind, one.follows and one.follows.name) for one in found] == [
+        ("Job", None), ("CronJob", "nightly-1")
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("counted", [0, 1])
 def test_pods_that_wait_for_the_first_are_counted_without_it_before_the_status_does(counted: int) -> None:
     refused = condition(
