@@ -11,6 +11,7 @@ from typing import Any
 from dashboard.cache.reflector import ReflectorStatus
 from dashboard.errors import ClusterError
 from dashboard.insight.relations import Relations
+from dashboard.kinds import KINDS
 from dashboard.kinds.base import Kind, Ref, Row
 
 from .access import Visible
@@ -83,6 +84,11 @@ class SeenReader(Seen):
         if self.unknown(plural) is not None:
             return False
         return self._all_cached.knows(plural, namespace) if self.sees(plural, namespace) else None
+
+    def lacks(self, ref: Ref) -> bool:
+        """Whether there certainly is no such object; of what may not be listed, or is still read, that is not known."""
+        known = ref.plural in KINDS and self.reads(ref.plural, ref.namespace)
+        return known and self.get(ref.plural, ref.namespace, ref.name) is None
 
     # ---- Objects and rows
 

@@ -9,13 +9,13 @@ from dashboard import render
 from dashboard.insight.durability import EVENTS, Keeping, durability
 from dashboard.kinds.base import Detail, Kind
 from dashboard.kinds.quantity import format_bytes
-from dashboard.live.screens.common import ref_url
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.relations import pods_of
 from dashboard.queries.seenreader import SeenReader
 from dashboard.queries.volumes import Fill, Fills, volume_fills
 
 from ..piece import Card
+from .part import url_of
 
 FITS = frozenset(
     {
@@ -83,7 +83,7 @@ class DurabilityCard(Card):
             "what": each.what,
             "where": each.where,
             "mounts": each.mounts,
-            "url": ref_url(self.screen.runtime, each.ref),
+            "url": url_of(self.screen, each.ref),
             "fates": [
                 {
                     "event": event,

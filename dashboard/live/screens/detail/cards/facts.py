@@ -6,11 +6,11 @@ from typing import Any
 
 from dashboard import render
 from dashboard.kinds.base import Detail
-from dashboard.live.screens.common import iso, ref_url
+from dashboard.live.screens.common import iso
 from dashboard.live.snapshot import Snapshot
 
 from ..piece import Card
-from .part import cut, first_of
+from .part import cut, first_of, url_of
 
 
 class FactsCard(Card):
@@ -23,7 +23,7 @@ class FactsCard(Card):
                 "label": fact.label,
                 "value": cut(fact.value),
                 "note": cut(fact.note),
-                "url": ref_url(self.screen.runtime, fact.link),
+                "url": url_of(self.screen, fact.link),
                 "since": iso(fact.since),
                 "paren": fact.label == "Restarts",
             }

@@ -1,9 +1,12 @@
-"""The first of what an object has many of: a card shows so many, and says where all of them are."""
+"""What the cards of an object have in common: the first of what it has many of, and links to other objects."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from dashboard.kinds.base import Ref
+from dashboard.live.screens.common import ref_url
 
 if TYPE_CHECKING:
     from ..screen import DetailScreen
@@ -24,3 +27,8 @@ def first_of(
 def cut(text: str) -> str:
     """The beginning of a text that is too long for a card."""
     return text if len(text) <= MAX_LETTERS else f"{text[:MAX_LETTERS]}… ({len(text):,} characters)"
+
+
+def url_of(screen: DetailScreen, ref: Ref | None) -> str:
+    """The page of a reference; "" where this program has none, or where there certainly is no such object."""
+    return "" if ref is not None and screen.session.reader.lacks(ref) else ref_url(screen.runtime, ref)

@@ -7,10 +7,10 @@ from typing import Any
 from dashboard import render
 from dashboard.insight.reach import Way, reach_of
 from dashboard.kinds.base import Detail, Kind
-from dashboard.live.screens.common import ref_url
 from dashboard.live.snapshot import Snapshot
 
 from ..piece import Card
+from .part import url_of
 
 
 class ReachCard(Card):
@@ -32,5 +32,5 @@ class ReachCard(Card):
             "address": way.address,
             "note": way.note,
             "by": f"{way.ref.kind} {way.ref.name}" if way.ref else "",
-            "url": ref_url(self.screen.runtime, way.ref),
+            "url": url_of(self.screen, way.ref),
         }

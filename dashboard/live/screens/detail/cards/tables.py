@@ -6,11 +6,10 @@ from typing import Any
 
 from dashboard import render
 from dashboard.kinds.base import Detail, Table
-from dashboard.live.screens.common import ref_url
 from dashboard.live.snapshot import Snapshot
 
 from ..piece import Card
-from .part import cut, first_of
+from .part import cut, first_of, url_of
 
 
 class TablesCard(Card):
@@ -28,7 +27,7 @@ class TablesCard(Card):
                 {
                     "text": cut(entry.text),
                     "note": cut(entry.note),
-                    "url": ref_url(self.screen.runtime, entry.link),
+                    "url": url_of(self.screen, entry.link),
                     "head": head,
                 }
                 for head, entry in zip(heads, row, strict=True)

@@ -11,12 +11,13 @@ from dashboard.insight.usedby import ref_of
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Detail, Kind, Ref
 from dashboard.kinds.rows import listed, plural
-from dashboard.live.screens.common import map_url, ref_url
+from dashboard.live.screens.common import map_url
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.reader import JUDGED_BY
 from dashboard.queries.relations import children, owners
 
 from ..piece import Card
+from .part import url_of
 
 ITEMS = 4  # in one step
 Step = dict[str, Any]
@@ -126,7 +127,7 @@ class TopologyCard(Card):
         return self._item(ref_of("pods", end.pod), note, "ok" if end.ready and not lost else "warn")
 
     def _item(self, ref: Ref, note: str = "", state: str = "ok") -> Item:
-        url = ref_url(self.screen.runtime, ref)
+        url = url_of(self.screen, ref)
         return {"kind": ref.kind, "name": ref.name, "url": url, "note": note, "state": state, "here": False}
 
 
