@@ -1,9 +1,9 @@
 // Forms that somebody left with something typed in them: Back and Forward bring them as they were, with the files that were
-// chosen and what stood beside. They are in the memory of this tab and nowhere else; what may hold a Secret is not kept.
+// chosen and what stood beside. They are in the memory of this tab alone; what may hold a Secret is not kept.
 import { typed } from "./forms.js";
 
 const MOST = 10; // the one that was left first goes first
-const SECRET = /\bkind:\s*["']?Secret\b/;
+const SECRET = /\bkind["' ]*:["'\s]*Secret(List)?\b/;
 const pages = new Map(); // by the entry of the history that showed them
 
 const form = () => document.querySelector("#page form[data-keep]");

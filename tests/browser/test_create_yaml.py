@@ -114,3 +114,24 @@ def test_without_scripts_what_was_typed_comes_back_but_no_secret(
         expect(page.locator("#yaml-hint")).to_contain_text("never sent back")
     else:
         expect(page.locator("#yaml")).to_have_value(typed)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SECRET,
+        '{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "web"}, "stringData": {"a": "canary-value"}}',
+        "apiVersion: v1\nkind: SecretList\nitems: [{metadata: {name: web}, stringData: {a: canary-value}}]\n",
+    ],
+)
+def test_what_holds_a_secret_is_not_kept_however_that_is_written(
+    page: Page, namespace: str, text: str
+) -> None:
+    page.goto(f"/c/tests/create/?namespace={namespace}")
+    expect(page.locator("[data-read]")).to_be_visible()
+    page.locator("#yaml").fill(text)
+    asked: list[str] = []
+    page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.accept()))
+    page.get_by_role("link", name="Overview", exact=True).first.click()
+    expect(page).to_have_url(re.compile(r"/c/tests/\?"))
+    assert len(asked) == 1
