@@ -22,7 +22,7 @@ from dashboard.queries.objects import LAST_APPLIED
 from .action import Manifest, Target
 from .edit_any import encoded, is_secret
 from .fieldwrites import writable
-from .manifesttext import MAX_DOCUMENTS, BadYaml, Document, Problem, read_manifests
+from .manifesttext import MAX_DOCUMENTS, BadField, BadYaml, Document, Problem, problems_of, read_manifests
 
 # In the order in which Helm installs them; what others need comes first. All else, custom objects too, stands between
 # the Services and the last ones.
@@ -189,8 +189,8 @@ class _Reading:
             made = self._object(number, document)
         except BadYaml as error:
             self.problems.append(Problem(error.line, error.message.partition(": ")[2]))
-        except BadInput as error:  # of a Secret's keys
-            self.problems.append(Problem(document.line, f"{error.message} {error.next_step}".strip()))
+        except BadField as error:  # of a Secret's keys
+            self.problems += problems_of(error, document)
         else:
             if made is not None:
                 self.found.append(made)

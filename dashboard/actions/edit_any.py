@@ -53,7 +53,7 @@ from .backups import METADATA_ONLY, mark
 from .changedfields import MISSING, changed_fields, escaped, field_words, merge_between, value_at, with_values
 from .configmap_versions import versions_kept
 from .fieldwrites import FieldsAction, some, writable, written_fields
-from .manifesttext import MAX_BYTES, read_manifest
+from .manifesttext import MAX_BYTES, BadField, read_manifest
 from .owners import with_owners
 from .recreation import new_claim_deletions, scales_claims_away
 from .scale import EMPTY
@@ -115,7 +115,7 @@ class EditAny(FieldsAction):
             return
         meta, own = typed.get("metadata"), manifest["metadata"]
         if not isinstance(meta, dict):
-            raise BadInput("metadata with its name is missing.", field="yaml")
+            raise BadField("metadata with its name is missing.", "metadata")
         for what, said, there in (
             ("apiVersion", typed.get("apiVersion"), manifest.get("apiVersion")),
             ("kind", typed.get("kind"), manifest.get("kind")),
@@ -123,10 +123,10 @@ class EditAny(FieldsAction):
             ("metadata.namespace", meta.get("namespace", own.get("namespace")), own.get("namespace")),
         ):
             if said != there:
-                raise BadInput(
+                raise BadField(
                     f"{what} is {there} and can't be changed.",
+                    *what.split("."),
                     next_step="Create another object instead, and delete this one.",
-                    field="yaml",
                 )
         version = meta.get("resourceVersion")
         if wanted.get("base") is None and version is not None and version != own["resourceVersion"]:
@@ -411,26 +411,26 @@ def _conflicts(wanted: Wanted, manifest: Manifest, paths: list[str]) -> list[str
 
 
 def encoded(manifest: Manifest) -> Manifest:
-    """A Secret as the API server keeps it: ``stringData`` in ``data``. Raises BadInput, without a value."""
+    """A Secret as the API server keeps it: ``stringData`` in ``data``. Raises BadField, without a value."""
     made = dict(manifest)
     data = made.get("data") or {}
     text = made.pop("stringData", None) or {}
-    if not isinstance(data, dict) or not isinstance(text, dict):
-        raise BadInput("data and stringData are keys with values.", field="yaml")
+    for name, held in (("data", data), ("stringData", text)):
+        if not isinstance(held, dict):
+            raise BadField("data and stringData are keys with values.", name)
     for key, value in data.items():
         if value == KEPT:
             continue
         if not isinstance(value, str | None):
-            raise BadInput(f"data.{key[:60]} is not text: quote it.", field="yaml")
+            raise BadField(f"data.{key[:60]} is not text: quote it.", "data", key)
         try:
             base64.b64decode(value or "", validate=True)
         except (binascii.Error, ValueError):
-            raise BadInput(
-                f"data.{key[:60]} is not base64.", next_step="Put plain text under stringData.", field="yaml"
-            ) from None
+            text = "Put plain text under stringData."
+            raise BadField(f"data.{key[:60]} is not base64.", "data", key, next_step=text) from None
     for key, value in text.items():
         if not isinstance(value, str):
-            raise BadInput(f"stringData.{key[:60]} is not text: quote it.", field="yaml")
+            raise BadField(f"stringData.{key[:60]} is not text: quote it.", "stringData", key)
         data = {**data, key: KEPT if value == KEPT else base64.b64encode(value.encode()).decode()}
     if data or "data" in made:
         made["data"] = data
@@ -438,16 +438,16 @@ def encoded(manifest: Manifest) -> Manifest:
 
 
 def kept_required(typed: Manifest, base: Manifest) -> None:
-    """Raises BadInput for a placeholder that stands for nothing, such as under a key that was renamed: what it is thought
+    """Raises BadField for a placeholder that stands for nothing, such as under a key that was renamed: what it is thought
     to keep would be lost.
     """
     there = base.get("data") or {}
     for key, value in (typed.get("data") or {}).items():
         if value == KEPT and key not in there:
-            raise BadInput(
+            raise BadField(
                 f"{KEPT} keeps the stored value of a key, and there is none under {key[:60]}.",
+                *("data", key),
                 next_step="Type its value: plain text under stringData, base64 under data.",
-                field="yaml",
             )
 
 

@@ -56,6 +56,14 @@ class BadYaml(BadInput):
         self.line = line
 
 
+class BadField(BadInput):
+    """A field of a manifest can't be as it was typed. ``path`` is where it stands in that."""
+
+    def __init__(self, message: str, *path: str, next_step: str = "") -> None:
+        super().__init__(message, next_step=next_step, field="yaml")
+        self.path: Path = path
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Something wrong with a text, at a line (0: nowhere in particular)."""
@@ -77,16 +85,20 @@ class Document:
         around it that is there.
         """
         at: Path = ()
-        found = self.line
         for bracket, name in _STEP.findall(path):
             step: str | int = bracket or name
             if bracket.isdigit() and (*at, int(bracket)) in self.lines:
                 step = int(bracket)
-            if (*at, step) not in self.lines:
-                break
             at = (*at, step)
-            found = self.lines[at]
-        return found
+        return self.line_at(at)
+
+    def line_at(self, path: Path) -> int:
+        """The line of a field by its path, or of the innermost one around it that is there."""
+        typed = ("stringData", *path[1:])
+        if path[:1] == ("data",) and path not in self.lines and typed in self.lines:
+            path = typed  # a Secret's value may be typed as plain text
+        around = (path[:end] for end in range(len(path), 0, -1))
+        return next((self.lines[each] for each in around if each in self.lines), self.line)
 
 
 def read_manifests(text: str) -> list[Document]:
@@ -125,6 +137,9 @@ def problems_of(error: ClusterError, document: Document | None) -> list[Problem]
         return [Problem(error.line, error.message.partition(": ")[2] if error.line else error.message)]
     if document is None:
         return []
+    if isinstance(error, BadField):
+        text = f"{error.message} {error.next_step}".strip()
+        return [Problem(document.line_at(error.path), text)]
     if isinstance(error, Invalid) and error.causes:
         return [
             Problem(
@@ -155,10 +170,12 @@ def _said(text: str, line: int, error: yaml.MarkedYAMLError) -> str:
 
 def _members(document: Document) -> Iterator[Document]:
     manifest = document.manifest
-    items = manifest.get("items")
-    if not (str(manifest.get("kind", "")).endswith("List") and isinstance(items, list)):
+    items, kind = manifest.get("items"), str(manifest.get("kind", ""))
+    if not (kind.endswith("List") and isinstance(items, list)):
         yield document
         return
+    # As kubectl has it: the API server itself does not repeat in each item what the list says of all.
+    said = {"apiVersion": manifest.get("apiVersion"), "kind": kind.removesuffix("List")}
     if len(items) > MAX_DOCUMENTS:
         line = document.lines.get(("items", MAX_DOCUMENTS), document.line)
         raise BadYaml(f"More than {MAX_DOCUMENTS} objects in a List: apply them in parts.", line=line)
@@ -170,6 +187,8 @@ def _members(document: Document) -> Iterator[Document]:
         line = document.lines.get(("items", at), document.line)
         if not isinstance(item, dict):
             raise BadYaml("An item of a List is a manifest: keys with values.", line=line)
+        if said["kind"] and not item.get("kind") and not item.get("apiVersion"):
+            item = {**item, **said}
         yield Document(item, line, lines[at])
 
 

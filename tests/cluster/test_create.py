@@ -72,6 +72,15 @@ metadata: {{name: web}}
 data: {{LOG: info}}
 """
 ORDER = ["secrets", "configmaps", "services", "deployments", "ingresses"]
+# As the API server lists them: what they are stands above all of them.
+KEYS = f"""apiVersion: v1
+kind: SecretList
+items:
+- metadata: {{{{name: web}}}}
+  stringData:
+    fine: {CANARY}
+    {{}}: {CANARY}
+"""
 SETTINGS = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {LOG: debug}\n"
 
 
@@ -546,6 +555,8 @@ async def test_pods_and_jobs_which_get_something_generated_are_created_as_shown(
             "data",
         ),
         (f"{SETTINGS}---\n\tapiVersion: v1\n", 6, "tab"),
+        (f"{SETTINGS}---\n{KEYS.format('bad key')}", 12, "bad key"),
+        (f"{SETTINGS}---\n{KEYS.replace('stringData', 'data').format('key')}", 11, "base64"),
         (
             f"{SETTINGS}---\napiVersion: apps/v1beta1\nkind: Deployment\nmetadata: {{name: a}}\n",
             6,
@@ -560,6 +571,7 @@ async def test_what_is_wrong_is_told_at_its_line(
     page = await async_client.post(script.url, script.typed | {"step": "preview"}, headers=HTMX)
     html = page.content.decode()
     assert page.status_code >= 400 and f'data-line="{line}"' in html and says in html, html[:1500]
+    assert CANARY not in html
     assert not here.has("configmaps")
 
 

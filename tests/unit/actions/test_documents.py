@@ -157,7 +157,7 @@ metadata:
     with pytest.raises(BadDocuments) as raised:
         read(text, kinds)
     found = problems_of(raised.value, None)
-    assert [each.line for each in found] == [1, 4, 10, 12, 17, 25]
+    assert [each.line for each in found] == [1, 4, 10, 15, 20, 25]
     said = " ".join(each.text for each in found)
     assert "generateName" in said and "stringData" in said and "canary" not in said and "1234567" not in said
 

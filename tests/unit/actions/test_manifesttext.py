@@ -10,6 +10,7 @@ import yaml as pyyaml
 from dashboard.actions.manifesttext import (
     MAX_BYTES,
     MAX_DOCUMENTS,
+    BadField,
     BadYaml,
     problems_of,
     read_manifest,
@@ -144,6 +145,33 @@ def test_an_error_of_the_api_server_is_told_at_its_line(error: Any, line: int) -
     assert [each.line for each in problems_of(error, read_manifest(WEB))] == [line]
 
 
+SECRET = """apiVersion: v1
+kind: Secret
+metadata:
+  name: db
+data:
+  a.b: Y2FuYXJ5
+stringData:
+  bad key: canary
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (BadField("it is not base64.", "data", "a.b"), 6),
+        (BadField("it is not text.", "stringData", "bad key"), 8),
+        (BadField("it keeps nothing.", "data", "bad key"), 8),
+        (BadField("it is not there.", "data", "gone"), 5),
+        (Invalid("no", causes=(FieldCause("data[a.b]", "a valid config key"),)), 6),
+        (Invalid("no", causes=(FieldCause("data[bad key]", "a valid config key"),)), 8),
+    ],
+)
+def test_a_key_of_a_secret_has_its_line_however_it_was_typed(error: Any, line: int) -> None:
+    (told,) = problems_of(error, read_manifest(SECRET))
+    assert told.line == line and "canary" not in told.text
+
+
 def test_documents_and_lists_come_one_by_one_with_their_lines() -> None:
     items = "kind: ConfigMapList\nitems:\n- kind: ConfigMap\n  data: {a: b}\n- kind: Two\n"
     text = f"a: 1\n---\n# only a comment\n---\n{items}"
@@ -154,6 +182,18 @@ def test_documents_and_lists_come_one_by_one_with_their_lines() -> None:
         ("Two", 9),
     ]
     assert found[1].line_of("data.a") == 8
+
+
+def test_items_that_say_no_kind_are_what_their_list_says() -> None:
+    """So the API server itself answers, and so it is by kubectl."""
+    text = "apiVersion: apps/v1\nkind: DeploymentList\nitems:\n- metadata: {name: a}\n- {kind: Pod, metadata: {}}\n"
+    own, named = read_manifests(text)
+    assert own.manifest == {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}}
+    assert own.line_of("metadata.name") == 4 and "apiVersion" not in named.manifest
+    (untold,) = read_manifests("apiVersion: v1\nkind: List\nitems:\n- metadata: {name: a}\n")
+    assert "kind" not in untold.manifest
+    (blank,) = read_manifests("kind: PodList\nitems: [{kind: '', metadata: {name: a}}]")
+    assert blank.manifest["kind"] == "Pod" and blank.manifest["apiVersion"] is None
 
 
 def test_what_is_shown_is_read_as_it_was() -> None:
