@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from dashboard.insight import Notice, Objects
+from dashboard.insight.written import object_impact
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Kind
 from dashboard.kinds.references import group_of, reference
@@ -167,16 +168,16 @@ class CreateYaml(EditAny):
         if not self.fresh:
             return dataclasses.replace(super().describe(dry), kubectl=kubectl, kubectl_note=note)
         broken = value_effects(dry.objects, target.plural, target.namespace, target.name, None, dry.after)
-        headline = broken_headline(broken)
+        headline, impact = broken_headline(broken), object_impact(dry.objects, None, dry.made)
         return Description(
-            headline=headline,
-            effects=broken,
+            headline=headline or impact.headline,
+            effects=(*broken, *impact.effects),
             notices=(),
             kubectl=kubectl,
             kubectl_note=note,
             undo_words="Undo deletes it.",
             button=f"Create {target.name}",
-            danger=headline is not None,
+            danger=headline is not None or impact.danger,
         )
 
     async def ask(self, order: Order, told: Description, dry: DryRun) -> Description:

@@ -12,6 +12,7 @@ import asyncio
 import copy
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
@@ -22,15 +23,17 @@ from django.utils.crypto import salted_hmac
 
 from dashboard import clock
 from dashboard.errors import ClusterError, FieldConflict, NotFound, TooManyRequests, Unavailable
-from dashboard.insight import Effect, Notice, Objects
+from dashboard.insight import Effect, Impact, Notice, Objects
 from dashboard.insight.newpods import quotas_together
 from dashboard.insight.words import bold, parts
+from dashboard.insight.written import object_impact
 from dashboard.kinds import KINDS
 from dashboard.kinds.rows import listed, plural
 from dashboard.kube.answers import read_answer
 from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry, Change, Operation, OperationResult
 from dashboard.queries.seenreader import SeenReader
+from dashboard.recovery.cleaning import MISSHAPEN
 
 from ..database import in_database
 from . import records
@@ -49,6 +52,7 @@ from .action import (
     actor_who_made,
     pointer,
     sides,
+    typed_object,
 )
 from .attempts import REFUSALS
 from .confirmation import CANT_UNDO
@@ -83,6 +87,7 @@ BEGUN_AFTER = timedelta(seconds=30)  # the process that has the text begins the 
 TOLD_AFTER = timedelta(minutes=3)
 SENT_WITHIN = timedelta(seconds=30)
 GONE = "Its text is gone (only the process that got it has it, for an hour): create it again from its YAML."
+NO_IMPACT = Impact(None, ())
 State = Literal["new", "changed", "same", "untried", "refused"]
 WORDS: Mapping[State, str] = {
     "new": "will be created", "changed": "will be changed", "same": "no change", "untried": "will be created",
@@ -234,14 +239,14 @@ CREATE_ALL = CreateAll()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
     """What a dry run said of one object: its ``preview``, or why it was refused (``error``), or what it waits for
-    (``needs``, words for an object of the same text). ``breaks``: what one that was not tried does to those who read it.
+    (``needs``, words for an object of the same text). ``weighed``: what is known of one that was not tried.
     """
 
     one: TextObject
     preview: Preview | None = None
     error: ClusterError | None = None
     needs: str = ""
-    breaks: tuple[Effect, ...] = ()
+    weighed: Impact = NO_IMPACT
 
     @property
     def fresh(self) -> bool:
@@ -264,9 +269,7 @@ class Tried:
 
     @property
     def dangerous(self) -> bool:
-        if self.preview is not None:
-            return self.preview.told.danger
-        return broken_headline(self.breaks) is not None
+        return self.weighed.danger if self.preview is None else self.preview.told.danger
 
     @property
     def taken_back(self) -> bool:
@@ -376,15 +379,19 @@ def _excused(tried: Tried, fresh: Iterable[TextObject]) -> Tried:
 
 
 def _weighed(tried: Tried, together: Objects) -> Tried:
-    """A ConfigMap or Secret that can't be tried yet, with what it does to those who read it."""
-    target, manifest = tried.one.target, tried.one.manifest
-    if tried.state != "untried" or target.plural not in HOLDERS:
+    """One that can't be tried yet, with what it does to those who read its values, or to the drains of its pods."""
+    target, manifest = tried.one.target, _placed(tried.one)
+    if tried.state != "untried":
         return tried
-    try:
-        breaks = value_effects(together, target.plural, target.namespace, target.name, None, manifest)
-    except (AttributeError, TypeError, ValueError):  # the API server will refuse it
-        return tried
-    return replace(tried, breaks=breaks)
+    impact = NO_IMPACT
+    with suppress(*MISSHAPEN):  # the API server will refuse it
+        if target.plural in HOLDERS:
+            breaks = value_effects(together, target.plural, target.namespace, target.name, None, manifest)
+            headline = broken_headline(breaks)
+            impact = Impact(headline, breaks, danger=headline is not None)
+        elif target.plural == "poddisruptionbudgets":
+            impact = object_impact(together, None, typed_object(target.plural, manifest))
+    return replace(tried, weighed=impact)
 
 
 def _explained(one: TextObject, error: NotFound) -> NotFound:
@@ -485,7 +492,7 @@ def _told(tried: Sequence[Tried], together: Sequence[Notice] = (), *, dangerous:
 
 def _notices(tried: Tried) -> list[Notice]:
     told = tried.preview.told if tried.preview is not None else None
-    headline = told.headline if told is not None else broken_headline(tried.breaks)
+    headline = told.headline if told is not None else tried.weighed.headline
     return [*([headline] if headline else []), *(told.notices if told is not None else ())]
 
 
@@ -497,7 +504,7 @@ def _effects(tried: Tried) -> list[Effect]:
     text = parts(f"{target.kind} ", bold(target.name), f" {WORDS[state]}" if state != "same" else "")
     icon = {"new": "plus", "changed": "code", "untried": "wait"}.get(state, "done")
     own = Effect("warn" if state == "untried" else "info", icon, text, note, TAGS[state])
-    more = tried.preview.told.effects if tried.preview is not None else tried.breaks
+    more = tried.preview.told.effects if tried.preview is not None else tried.weighed.effects
     return [own, *more]
 
 

@@ -20,15 +20,13 @@ from dashboard.insight import Effect, Impact, Notice, Workload, restart_impact, 
 from dashboard.insight.autoscaling import SCALED
 from dashboard.insight.configmapuse import READ as USED
 from dashboard.insight.impact import together
-from dashboard.insight.rerouting import ingress_impact, service_impact
 from dashboard.insight.words import bold, parts
+from dashboard.insight.written import object_impact
 from dashboard.kinds.base import Kind
 from dashboard.kinds.deployments import Deployment
-from dashboard.kinds.ingresses import Ingress
 from dashboard.kinds.references import group_of
 from dashboard.kinds.replicasets import ReplicaSet
 from dashboard.kinds.rows import listed, plural
-from dashboard.kinds.services import Service
 from dashboard.kinds.statefulsets import StatefulSet
 from dashboard.kube.hiding import hide_values
 from dashboard.models import Change
@@ -84,8 +82,9 @@ class EditAny(FieldsAction):
     def __init__(self, wanted: Wanted | None = None) -> None:
         super().__init__(wanted)
         self.confidential = bool(self.wanted.get("secret"))
-        if self.wanted.get("yaml", {}).get("kind") not in (None, *HOLDERS.values()):
-            self.reads = TOUCHED | SCALED
+        kind = self.wanted.get("yaml", {}).get("kind")
+        if kind not in (None, *HOLDERS.values()):
+            self.reads = TOUCHED | SCALED | ({"networkpolicies"} if kind == "Namespace" else frozenset())
 
     def fits(self, kind: Kind[Any]) -> bool:
         return kind.plural != "configmaps"
@@ -221,15 +220,15 @@ class EditAny(FieldsAction):
             common["undo_words"] = f"{common['undo_words']} Deleted claims can't be restored: {EMPTY}"
         if impacts := [*_on_pods(dry)]:
             return Description.of(together(impacts), *self._notices(dry), **common)
-        impact = _on_requests(dry)
+        impact = object_impact(dry.objects, dry.obj, dry.made)
         names = [field_words(path) for path in written_fields(before, after)]
         verb = "changes" if len(names) == 1 else "change"
         effect = Effect("info", "code", parts(bold(plural(len(names), "field")), f" {verb}"), some(names))
         broken = value_effects(dry.objects, target.plural, target.namespace, target.name, before, after)
-        headline = broken_headline(broken) or impact.headline
+        headline = broken_headline(broken)
         effects = (*broken, *impact.effects)
         return Description(
-            headline=headline,
+            headline=headline or impact.headline,
             effects=(*effects, effect) if names else effects,
             notices=self._notices(dry),
             danger=headline is not None or impact.danger,
@@ -287,16 +286,6 @@ def _on_pods(dry: DryRun) -> Iterator[Impact]:
         yield restart_impact(dry.objects, obj, dry.now)
     if scaled:
         yield scale_impact(dry.objects, obj, made, dry.now)
-
-
-def _on_requests(dry: DryRun) -> Impact:
-    """What becomes of the requests that go through a Service or an Ingress."""
-    before, after = dry.obj, dry.made
-    if isinstance(before, Service) and isinstance(after, Service):
-        return service_impact(dry.objects, before, after)
-    if isinstance(before, Ingress) and isinstance(after, Ingress):
-        return ingress_impact(before, after)
-    return Impact(None, ())
 
 
 def _on_claims(before: Manifest, after: Manifest) -> Iterator[Notice]:

@@ -94,7 +94,7 @@ class ObjectFormView(ActionForm):
         told = dataclasses.replace(
             told,
             headline=told.headline or checks.headline,
-            effects=(*told.effects, *checks.effects),
+            effects=tuple(dict.fromkeys((*told.effects, *checks.effects))),
             notices=(*told.notices, *checks.notices, *_warnings(form, edits, checks)),
         )
         preview = dataclasses.replace(shown.preview, told=told)

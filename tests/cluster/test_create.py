@@ -235,6 +235,30 @@ async def test_a_namespace_and_what_is_in_it(
     assert here.get("configmaps", fresh)["data"] == {"LOG": "debug"}
 
 
+async def test_a_budget_that_blocks_every_drain_says_so_also_before_its_namespace_is_there(
+    here: Here, fresh: str, async_client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budget = "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: web}\nspec: {selector: {}, RULE}\n"
+    blocks = "It allows 0 disruptions: node drains will block"
+    script = await here.script(async_client, monkeypatch, budget.replace("RULE", "maxUnavailable: 0%"))
+    shown = await script.preview()
+    assert blocks in str(shown["headline"]) and shown["token"]
+    made = await script.apply(shown["token"])
+    script.typed["yaml"] = budget.replace("RULE", "maxUnavailable: 1")
+    changed = await script.preview()
+    assert not changed["headline"]
+    made = await script.apply(changed["token"])
+    undo = Script(async_client, f"{made['url']}undo/", {})
+    assert blocks in str((await undo.preview())["headline"])
+
+    namespace = f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {fresh}}}\n"
+    text = f"{namespace}---\n{budget.replace('RULE', 'minAvailable: 100%')}"
+    script = await here.script(async_client, monkeypatch, text, namespace=fresh)
+    shown = await script.preview()
+    assert states(shown) == [("Namespace", "new"), ("PodDisruptionBudget", "untried")]
+    assert f"PodDisruptionBudget web: {blocks}" in str(shown["notices"])
+
+
 async def test_a_kind_and_an_object_of_it(
     here: Here, async_client: AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

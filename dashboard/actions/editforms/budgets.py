@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from dashboard.actions.action import Manifest, pointer
+from dashboard.actions.action import DryRun, Manifest, pointer
 from dashboard.actions.newobjects.budgets import NEW_BUDGET, budget_said
 from dashboard.actions.newobjects.form import Checks, Input, Look
+from dashboard.insight import Impact
+from dashboard.insight.budgeting import budget_impact
 from dashboard.insight.impact import selector_of
 from dashboard.kinds.selectors import LabelSelector, format_label_selector
 
@@ -59,6 +61,9 @@ class EditBudget(Editing):
             budget_said(
                 look, checks, [pod for pod in pods if pod.status.phase not in ("Succeeded", "Failed")]
             )
+
+    def impact(self, dry: DryRun) -> Impact:
+        return budget_impact(dry.objects, dry.obj, dry.made)
 
 
 def _conditions(manifest: Manifest) -> bool:

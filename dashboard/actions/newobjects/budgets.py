@@ -1,7 +1,4 @@
-"""A PodDisruptionBudget: how many of some pods may be taken away on purpose.
-
-Rules: pkg/controller/disruption (getExpectedPodCount): percentages are rounded up.
-"""
+"""A PodDisruptionBudget: how many of some pods may be taken away on purpose."""
 
 from __future__ import annotations
 
@@ -10,13 +7,11 @@ from types import MappingProxyType
 from typing import Any
 
 from dashboard.actions.action import Manifest
-from dashboard.insight import Effect, Notice, Objects
-from dashboard.insight.impact import selector_of
-from dashboard.insight.pod_health import is_ready
+from dashboard.insight import Effect, Objects
+from dashboard.insight.budgeting import KNOWING, budget_headline, overlapping
 from dashboard.insight.relations import pod_labels
 from dashboard.insight.selecting import belonging, pods_effects
-from dashboard.insight.words import bold, parts
-from dashboard.kinds.base import Ref
+from dashboard.insight.words import parts
 from dashboard.kinds.pods import Pod
 from dashboard.kinds.rows import plural
 
@@ -26,7 +21,6 @@ from .selectors import chosen_pods, selector_input, selector_rows
 from .selectors import selector_of as labels_of
 
 _RULES = (("minAvailable", "must stay available"), ("maxUnavailable", "may be unavailable"))
-_KNOWING = "Worth knowing"
 
 
 class NewBudget(NewObject):
@@ -88,57 +82,17 @@ class NewBudget(NewObject):
 def budget_said(look: Look, checks: Checks, pods: Sequence[Pod]) -> None:
     """What a budget does for these pods."""
     checks.effects += pods_effects(pods, f"It would protect {plural(len(pods), 'pod')}", lambda _: "")
-    checks.effects += belonging(look.objects, pods, look.now, _KNOWING)
+    checks.effects += belonging(look.objects, pods, look.now, KNOWING)
     checks.effects += _others(look, pods)
-    if look.values["amount"] is not None:
-        checks.headline = _headline(look, pods)
-
-
-def allowed_disruptions(rule: str, amount: int | str, pods: int, healthy: int) -> tuple[int, int]:
-    """How many pods must be healthy, and how many may go now."""
-    count = -(-pods * int(amount[:-1]) // 100) if isinstance(amount, str) else amount
-    desired = count if rule == "minAvailable" else max(0, pods - count)
-    return desired, max(0, healthy - desired)
-
-
-def _headline(look: Look, pods: Sequence[Pod]) -> Notice:
-    if not pods:
-        text = "It counts for nothing until a pod has all of these labels."
-        return Notice("warn", f"It matches no pod in {look.namespace}", text)
-    healthy = sum(map(is_ready, pods))
-    desired, allowed = allowed_disruptions(look.values["rule"], look.values["amount"], len(pods), healthy)
-    now = (
-        f"{desired} of {plural(len(pods), 'pod')} must be ready, {healthy} {'is' if healthy == 1 else 'are'}"
-    )
-    if desired >= len(pods):
-        text = f"{now}: not even when all are. Drains of their nodes wait for ever, unless somebody deletes a pod."
-        return Notice("bad", "It allows 0 disruptions: node drains will block", text)
-    if not allowed:
-        text = f"{now}: drains of their nodes wait until more are."
-        return Notice("warn", "It allows 0 disruptions now: node drains will block", text)
-    return Notice("info", f"It allows {plural(allowed, 'disruption')} at a time", f"{now}.")
+    if (amount := look.values["amount"]) is not None:
+        checks.headline = budget_headline(look.namespace, look.values["rule"], amount, pods)
 
 
 def _others(look: Look, pods: Sequence[Pod]) -> Iterator[Effect]:
-    """The eviction API refuses pods that two budgets protect."""
     if why := look.unknown("poddisruptionbudgets"):
-        yield Effect(
-            "info",
-            "lock",
-            parts("Whether another budget protects these pods is not known"),
-            why,
-            group=_KNOWING,
-        )
-    for budget in look.all("poddisruptionbudgets"):
-        meta = budget.metadata
-        if meta.name != look.values["name"] and any(
-            selector_of(budget.spec.selector).matches(pod.metadata.labels) for pod in pods
-        ):
-            text = parts(bold(f"PodDisruptionBudget {meta.name}"), " protects some of these pods")
-            ref = Ref("PodDisruptionBudget", look.namespace, meta.name, "poddisruptionbudgets")
-            yield Effect(
-                "bad", "warn", text, "pods with two budgets can't be evicted", "blocks", ref, _KNOWING
-            )
+        text = parts("Whether another budget protects these pods is not known")
+        yield Effect("info", "lock", text, why, group=KNOWING)
+    yield from overlapping(look.objects, look.namespace, look.values["name"], pods)
 
 
 NEW_BUDGET = NewBudget()

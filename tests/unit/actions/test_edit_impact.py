@@ -28,14 +28,23 @@ SERVED = (
 )
 
 
-async def told_of(plural: str, before: dict[str, Any], typed: dict[str, Any]) -> Description:
+async def told_of(
+    plural: str, before: dict[str, Any], typed: dict[str, Any], *more: tuple[str, dict[str, Any]]
+) -> Description:
     user, _ = await User.objects.aget_or_create(username="mara")
     mara = Actor(user=user, name="mara")
     api: Any = Server(plural, before)
     wanted = EDIT_ANY.read({"yaml": json.dumps(typed)})
-    target = Target.of("dev", KINDS[plural], "shop", before["metadata"]["name"])
+    target = Target.of(
+        "dev", KINDS[plural], before["metadata"].get("namespace", ""), before["metadata"]["name"]
+    )
     order = Order(transport=api, actor=mara, target=target, action=EDIT_ANY.on(wanted), wanted=wanted)
-    return (await change_preview(order=order, objects=world(*SERVED))).told
+    return (await change_preview(order=order, objects=world(*SERVED, *more))).told
+
+
+def stored(api_version: str, kind: str, manifest: dict[str, Any]) -> dict[str, Any]:
+    meta = manifest["metadata"] | {"uid": "u", "resourceVersion": "1"}
+    return {"apiVersion": api_version, "kind": kind, **manifest, "metadata": meta}
 
 
 @pytest.mark.parametrize("plural", ["deployments", "replicasets"])
@@ -84,3 +93,55 @@ def test_the_worst_headline_stands_above_and_none_is_lost() -> None:
     found = together([Impact(warns, (), (info,)), Impact(None, ()), Impact(bad, (), danger=True)])
     assert (found.headline, found.notices, found.danger) == (bad, (warns, info), True)
     assert together([Impact(None, ())]).headline is None
+
+
+def protecting(name: str = "web", **spec: Any) -> dict[str, Any]:
+    selector = {"matchLabels": {"app": "web"}}
+    return {"metadata": {"name": name, "namespace": "shop"}, "spec": {"selector": selector, **spec}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "title"),
+    [
+        ({"minAvailable": 3}, "It allows 0 disruptions: node drains will block"),
+        ({"maxUnavailable": "0%"}, "It allows 0 disruptions: node drains will block"),
+        ({}, "It allows 0 disruptions: node drains will block"),
+        ({"minAvailable": "50%"}, ""),
+        ({"maxUnavailable": 1, "selector": {"matchLabels": {"app": "wbe"}}}, "It matches no pod in shop"),
+        (
+            {"maxUnavailable": 0, "selector": {"matchLabels": {"app": "wbe"}}},
+            "It allows 0 disruptions: node drains will block",
+        ),
+        ({"maxUnavailable": 1}, ""),
+    ],
+)
+async def test_a_budget_that_blocks_drains_says_so(spec: dict[str, Any], title: str) -> None:
+    before = stored("policy/v1", "PodDisruptionBudget", protecting(maxUnavailable=1))
+    typed = before | {"spec": protecting(**spec)["spec"]}
+    if typed == before:
+        typed = typed | {"metadata": before["metadata"] | {"labels": {"a": "b"}}}
+    told = await told_of("poddisruptionbudgets", before, typed)
+    assert (told.headline.title if told.headline else "") == title
+    other = ("poddisruptionbudgets", protecting("other", maxUnavailable=1))
+    told = await told_of("poddisruptionbudgets", before, typed, other)
+    blocked = "PodDisruptionBudget other protects some of these pods" in [
+        text_of(e.text) for e in told.effects
+    ]
+    assert blocked is (bool(spec) and "selector" not in spec and spec != {"maxUnavailable": 1})
+
+
+async def test_labels_of_a_namespace_say_whom_they_lock_out() -> None:
+    labels = {"team": "a"}
+    before = stored("v1", "Namespace", {"metadata": {"name": "shop", "labels": labels}})
+    level = {"pod-security.kubernetes.io/enforce": "restricted"}
+    typed = before | {"metadata": before["metadata"] | {"labels": level}}
+    peers = [{"from": [{"namespaceSelector": {"matchLabels": labels}}]}]
+    policy = {
+        "metadata": {"name": "api", "namespace": "back"},
+        "spec": {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": peers},
+    }
+    told = await told_of("namespaces", before, typed, ("networkpolicies", policy))
+    said = [text_of(each.text) for each in told.effects]
+    assert "Pod Security restricted is enforced in shop" in said
+    assert "NetworkPolicy api in back no longer lets its pods through" in said and told.danger
+    assert "networkpolicies" in EDIT_ANY.on({"yaml": typed}).reads
