@@ -269,6 +269,22 @@ class AddedCluster(models.Model):
         return f"context {self.name} at {self.server}"
 
 
+class SeenCluster(models.Model):
+    """A cluster that the name of a context has led to: ``uid`` of its namespace kube-system, "" where that may not be
+    read, and at which ``server`` it was. What is recorded of it has the context ``records``. ``since``: from when on the
+    name led to it, the last time; it leads to the one that has the latest (``queries/seenclusters.py``).
+    """
+
+    context = models.CharField(max_length=500, db_index=True)
+    uid = models.CharField(max_length=64, blank=True)
+    server = models.CharField(max_length=500)
+    records = models.CharField(max_length=500, unique=True)
+    since = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.context} at {self.server} since {self.since:%Y-%m-%d %H:%M:%S}"
+
+
 class ColumnChoice(models.Model):
     """Which columns somebody wants to see in the list of a kind, in every cluster: their keys, in no order."""
 
@@ -421,10 +437,10 @@ class ConfigMapVersion(models.Model):
 class Backup(models.Model):
     """A backup that was made, or tried, with this database. The archive at ``url`` is good without it.
 
-    ``namespaces``: none for the whole cluster. ``missing`` is what should have been in it, ``[{"what", "why",
-    "objects"}]``; with any it is ``partial``. ``claims``: how many are in it by their definition; ``snapshots``: of how
-    many a VolumeSnapshot was taken. ``verified_at``: when it was read to its end last and was whole; ``damaged`` says
-    what was wrong the last time.
+    ``cluster_uid`` is of its cluster (``SeenCluster``), once it was made. ``namespaces``: none for the whole cluster.
+    ``missing`` is what should have been in it, ``[{"what", "why", "objects"}]``; with any it is ``partial``. ``claims``:
+    how many are in it by their definition; ``snapshots``: of how many a VolumeSnapshot was taken. ``verified_at``: when
+    it was read to its end last and was whole; ``damaged`` says what was wrong the last time.
     """
 
     class State(models.TextChoices):
@@ -434,6 +450,7 @@ class Backup(models.Model):
         FAILED = "failed"
 
     context = models.CharField(max_length=500)
+    cluster_uid = models.CharField(max_length=64, blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.RUNNING)
     by = models.CharField(max_length=150)
     began_at = models.DateTimeField(default=timezone.now)

@@ -21,7 +21,6 @@ from dashboard.kube.kubeconfig_text import Offered
 from dashboard.models import AccountMapping, AddedCluster, AuditEntry, ClusterPermit
 from dashboard.sealing import KeyLost, is_sealed_anew, seal, unseal
 
-from .former import former_set_aside
 from .rules import ALWAYS, Past, Rules
 
 __all__ = [
@@ -113,7 +112,6 @@ def cluster_add(*, by: str, offered: Offered, rules: Rules, taken: Collection[st
                 name=offered.name, server=offered.server, sealed=seal(PURPOSE, msgspec.json.encode(held)),
                 act_as=rules.act_as, production=rules.production, read_only=rules.read_only, added_by=by,
             )  # fmt: skip
-            former_set_aside(made, timezone.now())
             _audit(by, ADD, made, f"{_words(rules)}; {offered.credential}")
     except IntegrityError as error:
         raise Conflict(

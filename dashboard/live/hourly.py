@@ -49,11 +49,14 @@ class HourlyRecorder:
         self, runtime: ClusterRuntime, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._runtime, self._clock = runtime, clock
-        self._context = runtime.cluster.name
         self._rows: dict[str, list[Row]] = {}
         self._series: dict[str, Series] = {}
         self._task: asyncio.Task[None] | None = None
         self.volumes_refused = ""  # why it is not known how full volumes are
+
+    @property
+    def _context(self) -> str:
+        return self._runtime.recognised.records
 
     def start(self) -> None:
         """Begin to record; twice does no harm."""

@@ -137,7 +137,7 @@ class PastCluster(ClusterRuntime):
         self.shown_at = moment.at
         self.moment = moment
         self.live = live
-        self.cluster = live.cluster
+        self.cluster, self.recognised = live.cluster, live.recognised
         self.kinds = live.kinds
         cache = PastCache(live.installation.cache, moment)
         self.installation = PastInstallation(cache)
@@ -164,6 +164,9 @@ class PastCluster(ClusterRuntime):
         for plural in frozenset(plurals) & KINDS.keys():
             await self.installation.reader.make_rows(plural)
 
+    async def known(self) -> None:
+        """Which cluster it was is known since it is recorded."""
+
     async def probe(self) -> None:
         """Whether it answered then is not known."""
 
@@ -184,21 +187,22 @@ class Pasts:
 
     def __init__(self, live: ClusterRuntime) -> None:
         self._live = live
-        self._context = live.cluster.name
         self._kept: dict[datetime, PastCluster] = {}
         self._reading = asyncio.Lock()  # one at a time: each takes a thread for a second, and memory
 
     async def known(self) -> Known:
         """From when until when there is a record."""
-        return await in_database(known)(self._context)
+        await self._live.known()
+        return await in_database(known)(self._live.recognised.records)
 
     async def at(self, moment: datetime) -> PastCluster:
         """The cluster as it was. Raises NotKept for what was not recorded, or is kept no more."""
         async with self._reading:
             found = self._kept.pop(moment, None)
             if found is None:
+                await self._live.known()
                 await self._live.recorder.flush()
-                read = await in_database(moment_read)(self._context, moment)
+                read = await in_database(moment_read)(self._live.recognised.records, moment)
                 if read is None:
                     raise not_kept(moment, await self.known())
                 found = PastCluster(self._live, read)

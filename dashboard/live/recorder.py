@@ -56,7 +56,6 @@ class Recorder:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._runtime = runtime
-        self._context = runtime.cluster.name
         self._clock = clock
         self._sleep = sleep
         self._recording: int | None = None  # its key, while this process records
@@ -69,6 +68,10 @@ class Recorder:
         self._undo: list[Callable[[], None]] = []
         self._task: asyncio.Task[None] | None = None
         self._closed = False
+
+    @property
+    def _context(self) -> str:
+        return self._runtime.recognised.records
 
     def start(self) -> None:
         """Begin to record; twice does no harm."""

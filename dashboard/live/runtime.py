@@ -18,7 +18,7 @@ from django.conf import settings
 
 from dashboard.cache.cluster import ClusterCache, Lease
 from dashboard.cache.discovery import Discovery
-from dashboard.database import AWAY
+from dashboard.database import AWAY, in_database
 from dashboard.errors import (
     ClusterError,
     Forbidden,
@@ -38,18 +38,20 @@ from dashboard.kube.prometheus import Prometheus, Target
 from dashboard.kube.transport import Transport
 from dashboard.queries.prometheus import PrometheusUsage
 from dashboard.queries.reader import JUDGES, Reader
+from dashboard.queries.seenclusters import EVER, Recognised, recognise
 from dashboard.queries.seenreader import SeenReader
 from dashboard.recovery.create import uid_of_cluster
 
 from .acting import unknown_contexts
 from .added import Added, AddedContexts
+from .background import begin
 from .history import History, Restarts
 from .hourly import HourlyRecorder
 from .hub import Hub
 from .longer import Longer
 from .recorder import RECORDED, SETTLE_SECONDS, Recorder
 from .resuming import resume
-from .session import Account, Identity, Session
+from .session import THE_INSTALLATION, Account, Identity, Session
 from .sightings import Sightings
 from .timeline import Timeline
 from .usage import Source, Usage
@@ -133,10 +135,16 @@ class ClusterRuntime:
         self._asked_at = float("-inf")
         self.closed = False
         self.recorded = False  # whether what happens is recorded
+        self.recognised = Recognised("", "", EVER)  # of which nothing is recorded
+        self._asked_who = asyncio.Event()
+        self._recognising: asyncio.Task[None] | None = None
 
     def is_of(self, cluster: Cluster) -> bool:
-        """Whether it was opened for just this context, its credentials included."""
-        return self.cluster == cluster and self.cluster.connection == cluster.connection
+        """Whether it was opened for just this context, its credentials included, and is the cluster that it was."""
+        if self.cluster != cluster or self.cluster.connection != cluster.connection:
+            return False
+        found = self.installation.reader.get("namespaces", "", "kube-system")
+        return found is None or self.recognised.uid in ("", found.metadata.uid)
 
     def session(self, identity: Identity) -> Session:
         """Somebody's way to the cluster. Raises TooManyRequests where as many act there already."""
@@ -192,7 +200,7 @@ class ClusterRuntime:
                 "The connection to the cluster is being closed.", next_step="Load the page again."
             )
         wanted = frozenset(plurals)
-        self.record()
+        await self.known()
         self.timeline.follow(wanted)
         await self.installation.cache.synced(wanted, timeout=SYNC_SECONDS, partly=partly)
         for plural in wanted & KINDS.keys():
@@ -201,16 +209,53 @@ class ClusterRuntime:
     def record(self) -> None:
         """From now on what happens is recorded, whether or not anybody looks; twice does no harm."""
         self.recorded = True
+        if self._recognising is None and not self.closed:
+            name = f"recognition of {self.cluster.name}"
+            self._recognising = begin(THE_INSTALLATION, self._keep_recognising(), name)
+        self.versions.start()
+        self.discovery.start()
+
+    async def known(self) -> None:
+        """The same, and wait until it was asked which cluster it is: nothing is told of another one of that name."""
+        self.record()
+        await self._asked_who.wait()
+
+    async def _keep_recognising(self) -> None:
+        """Until it has answered; only then what happens there is recorded."""
+        try:
+            while not await self._recognised():
+                self._asked_who.set()
+                await asyncio.sleep(ASK_SECONDS)
+        finally:
+            self._asked_who.set()
         if settings.CLUSTER_UI_TIMELINE:
             self.timeline.start()
             if settings.CLUSTER_UI_REWIND:
                 self.recorder.start()
             self.hourly.start()
-        self.versions.start()
-        self.discovery.start()
+
+    async def _recognised(self) -> bool:
+        """Whether it has answered which cluster it is."""
+        uid: str | None = None
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                uid = await self.uid()
+        except (TimeoutError, ClusterError) as error:
+            log.info("which cluster %s is, is not known yet: %s", self.cluster.name, error)
+        context, server = self.cluster.name, self.cluster.server
+        try:
+            self.recognised = await in_database(recognise)(context, server, uid, datetime.now(UTC))
+        except AWAY as error:
+            log.warning("which cluster %s is, is not known yet: %s", context, error)
+            return False
+        except Exception:
+            log.exception("recognising %s", context)
+            return False
+        return uid is not None
 
     async def recording(self) -> None:
         """Wait until what is recorded has been listed, or refused, or has failed, for at most 60 s."""
+        await self.known()
         await self.installation.cache.synced(RECORDED, SETTLE_SECONDS)
 
     async def knows(self, plural: str) -> None:
@@ -318,8 +363,9 @@ class ClusterRuntime:
 
     async def close(self) -> None:
         self.closed = True
-        if self._asking is not None:
-            self._asking.cancel()
+        self._asked_who.set()
+        for task in filter(None, (self._asking, self._recognising)):
+            task.cancel()
         self.hub.close()
         self.history.close()
         self.sightings.close()

@@ -73,7 +73,6 @@ class Timeline:
     ) -> None:
         self._clock = clock
         self._sleep = sleep
-        self.context = runtime.cluster.name
         self.lost = 0
         self._count = 0
         self._closed = False
@@ -96,6 +95,11 @@ class Timeline:
         lease = self._runtime.installation.cache.lease(RECORDED, beside=True)
         self._undo = [lease.release, *(self._listen(plural) for plural in sorted(RECORDED))]
         self._task = begin(THE_INSTALLATION, self._keep_writing(), f"timeline of {self.context}")
+
+    @property
+    def context(self) -> str:
+        """Under which name it is kept."""
+        return self._runtime.recognised.records
 
     @property
     def waiting(self) -> int:

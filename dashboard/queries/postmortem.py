@@ -21,6 +21,7 @@ from .access import Visible
 from .marks import TAIL, WITH_TEMPLATES, by_controllers, change_words
 from .problemspans import problems_read
 from .recordings import Span, known
+from .seenclusters import context_in
 from .timeline import asked_for, may_see, of_kinds, timeline_kept
 
 MAX_ENTRIES = 1_000  # on a page, and in what is exported
@@ -184,7 +185,7 @@ def _problems(context: str, span: Span, visible: Mapping[str, Visible]) -> Itera
 
 def _done_here(context: str, span: Span, visible: Mapping[str, Visible], after: datetime) -> list[Entry]:
     rows = AuditEntry.objects.select_related("change").filter(
-        context=context, at__gte=span.since, at__lte=span.until, at__gt=after
+        context=context_in(context), at__gte=span.since, at__lte=span.until, at__gt=after
     )
     rows = rows.filter(of_changes()).filter(of_kinds(visible)).order_by("at")
     states = {"done": "ok", "refused": "warn", "failed": "bad", "unknown": "warn"}

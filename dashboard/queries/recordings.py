@@ -12,6 +12,8 @@ from django.db.models import Min, Q, QuerySet, Sum
 from dashboard.cache.recording import Moment, Rebuilding, read_head
 from dashboard.models import Recording, RecordingPiece, TimelineEvent
 
+from .seenclusters import context_in
+
 Type = RecordingPiece.Type
 MAX_SPANS = 500  # recordings that are told of: each begins with a start of the dashboard, or after its database was away
 
@@ -78,7 +80,7 @@ def contexts_recorded(since: datetime) -> frozenset[str]:
         .order_by()
         .values_list("context", flat=True)
     )
-    return frozenset(recorded.distinct()) | frozenset(watched.distinct())
+    return frozenset(map(context_in, recorded.distinct().union(watched.distinct())))
 
 
 def moment_read(context: str, at: datetime) -> Moment | None:

@@ -18,6 +18,7 @@ from dashboard.models import AuditEntry, TimelineEvent
 
 from .access import Visible
 from .bounds import chosen_of, text_of
+from .seenclusters import context_in
 
 PAGE = 100
 READ = 3 * PAGE  # rows for a page: several may be one moment, or none
@@ -299,7 +300,7 @@ def _done_here(
     """As :func:`_happenings`, of what was done through the dashboard."""
     if query.type in ("event", "object", "spec"):
         return [], None
-    rows = AuditEntry.objects.select_related("change").filter(context=context, at__gt=after)
+    rows = AuditEntry.objects.select_related("change").filter(context=context_in(context), at__gt=after)
     rows = rows.filter(of_changes()).filter(of_kinds(visible)).filter(_asked(query))
     if query.plural:
         rows = rows.filter(plural=query.plural)

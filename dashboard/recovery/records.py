@@ -13,13 +13,13 @@ from datetime import UTC, datetime, timedelta
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from dashboard.models import AuditEntry, Backup, Change
+from dashboard.models import AuditEntry, Backup, Change, SeenCluster
 
 from .archive import Summary
 
 __all__ = [
     "Figures", "bad", "begun", "checked", "described", "ended", "failed", "figures", "gone", "known",
-    "last_made",
+    "last_made", "uids",
 ]  # fmt: skip
 
 INTERRUPTED_AFTER = timedelta(hours=24)
@@ -45,6 +45,7 @@ def described(row: Backup, url: str, summary: Summary) -> None:
     manifest = summary.manifest
     row.url, row.name = url, url.rsplit("/", 1)[-1]
     row.objects_count, row.size_bytes, row.sha256 = manifest.objects, summary.size_bytes, summary.sha256
+    row.cluster_uid = summary.header.cluster.uid
     row.encrypted, row.secrets = summary.encrypted, summary.header.secrets
     row.missing = [
         {"what": each.what, "why": each.why, "objects": each.objects}
@@ -114,10 +115,17 @@ def bad(names: Collection[str]) -> frozenset[str]:
     return frozenset(rows.values_list("name", flat=True)) & frozenset(names)
 
 
+def uids(names: Collection[str]) -> dict[str, str]:
+    """By the names of those archives: of which cluster each is, where that is known."""
+    rows = Backup.objects.exclude(cluster_uid="").filter(gone_at=None).values_list("name", "cluster_uid")
+    wanted = frozenset(names)
+    return {name: uid for name, uid in rows if name in wanted}
+
+
 @dataclass(frozen=True, slots=True)
 class Figures:
     """Of one context: its last complete backup that is still there, and how many failed since: one that was of some
-    namespaces alone also not since one of the same was made.
+    namespaces alone also not since one of the same was made. Of another cluster that had its name, none counts.
     """
 
     context: str
@@ -130,6 +138,9 @@ def figures() -> list[Figures]:
     found = []
     for context in Backup.objects.order_by("context").values_list("context", flat=True).distinct():
         rows = Backup.objects.filter(context=context)
+        now = SeenCluster.objects.filter(context=context).order_by("-since", "-pk").first()
+        if now is not None and now.uid:
+            rows = rows.filter(Q(cluster_uid=now.uid) | Q(cluster_uid="", began_at__gte=now.since))
         last = (
             rows.filter(state=Backup.State.VERIFIED, damaged="", gone_at=None, namespaces=[], labels="")
             .order_by("-ended_at")

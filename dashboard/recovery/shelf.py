@@ -38,13 +38,15 @@ _CHOSEN = re.compile(rf"{WHOLE}-[0-9a-f]{{6}}")  # the scope of what was chosen 
 class Shelf:
     """``configured``: whether there is a storage. ``failure``: why it could not be listed; what was seen before stands.
     ``headers`` are those that could be read, by name. ``bad``: names of archives that were damaged when they were read
-    last, or in which something is missing.
+    last, or in which something is missing. ``uids``: of the cluster that an archive is of, as far as this database knows;
+    what is encrypted may have no header here.
     """
 
     configured: bool
     stored: Sequence[Stored] = ()
     headers: Mapping[str, Header] = field(default_factory=dict)
     bad: frozenset[str] = frozenset()
+    uids: Mapping[str, str] = field(default_factory=dict)
     failure: ClusterError | None = None
     read_at: datetime | None = None
 
@@ -52,7 +54,7 @@ class Shelf:
         """The archives of a context, the newest first."""
         return [each for each in self.stored if each.slug == slug]
 
-    def good(self, slug: str, uid: str = "") -> list[Stored]:
+    def good(self, slug: str, uid: str) -> list[Stored]:
         """Those of them that are whole, as far as is known: one that holds only what has some labels brings no namespace
         back. ``uid`` is the cluster's (``ClusterRecord``), where it is known: another one may have had its name.
         """
@@ -65,7 +67,8 @@ class Shelf:
     def is_of_another(self, stored: Stored, uid: str) -> bool:
         """Whether an archive is of another cluster than that of this uid, as far as both are known."""
         header = self.headers.get(stored.name)
-        return header is not None and bool(uid and header.cluster.uid) and header.cluster.uid != uid
+        of = header.cluster.uid if header is not None else self.uids.get(stored.name, "")
+        return bool(uid and of) and of != uid
 
     def _is_chosen(self, stored: Stored) -> bool:
         header = self.headers.get(stored.name)
@@ -128,8 +131,9 @@ class _Shelves:
                 read_at=self.last.read_at,
             )  # fmt: skip
         with suppress(DatabaseError):  # the archives are what counts
-            bad = await in_database(records.bad)([each.name for each in self.last.stored])
-            self.last = replace(self.last, bad=bad)
+            names = [each.name for each in self.last.stored]
+            bad, uids = await in_database(records.bad)(names), await in_database(records.uids)(names)
+            self.last = replace(self.last, bad=bad, uids=uids)
         self._of, self._at = url, time.monotonic()
         return self.last
 

@@ -146,10 +146,10 @@ async def _past(request: HttpRequest, cluster: PastCluster, frame: ChromeScreen)
     shown = Shown.around(at, now, request.GET)
     found = await cluster.past.known()
     marks = await in_database(marks_read)(
-        cluster.cluster.name, shown.since, shown.until, frame.session.visible
+        cluster.recognised.records, shown.since, shown.until, frame.session.visible
     )
     wrong = await in_database(problems_read)(
-        cluster.cluster.name, shown.since, shown.until, frame.session.visible
+        cluster.recognised.records, shown.since, shown.until, frame.session.visible
     )
     return bar(cluster, shown, found, marks, wrong, now, Moments(request.path, request.GET))
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.apps import apps
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -17,7 +16,6 @@ from django.utils import timezone
 from dashboard.actions.confirmation import is_production
 from dashboard.actions.permits import changes_states
 from dashboard.clusters import keeping
-from dashboard.clusters.former import RECORDS
 from dashboard.clusters.keeping import added_clusters, cluster_add, cluster_remove, clusters_seal_anew
 from dashboard.clusters.rules import Rules, every_rule, past_holds, rules_hold
 from dashboard.credentials import is_shown_issuers
@@ -27,20 +25,7 @@ from dashboard.kube.kubeconfig_text import read_kubeconfig
 from dashboard.live.acting import mode_of, own_past
 from dashboard.live.added import AddedContexts
 from dashboard.live.runtime import Runtime
-from dashboard.models import (
-    AccountMapping,
-    AddedCluster,
-    AuditEntry,
-    Backup,
-    Change,
-    ClusterPermit,
-    ConfigMapContent,
-    ConfigMapVersion,
-    HourlyFigures,
-    ProblemSpan,
-    Recording,
-    TimelineEvent,
-)
+from dashboard.models import AccountMapping, AddedCluster, AuditEntry, ClusterPermit
 from tests.kubeconfigs import TOKEN, kubeconfig
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -115,57 +100,6 @@ def test_what_was_said_of_a_removed_context_is_forgotten_with_its_credentials() 
     with pytest.raises(NotFound):
         cluster_remove(by="jon", name="dev")
     add()  # its name is free again
-
-
-def recorded(context: str) -> None:
-    """Something of each record that there is of a cluster."""
-    now = timezone.now()
-    packed = {"packed": b"x", "stored_bytes": 1}
-    content, _ = ConfigMapContent.objects.get_or_create(sha256="x", defaults=packed)
-    ConfigMapVersion.objects.create(
-        context=context, namespace="shop", name="config", uid="u", number=1, resource_version="1", at=now,
-        size_bytes=1, content=content,
-    )  # fmt: skip
-    Recording.objects.create(context=context, began_at=now, until=now)
-    TimelineEvent.objects.create(context=context, key="k", at=now, type="added", plural="pods", name="web")
-    ProblemSpan.objects.create(context=context, key="k", severity="bad", name="web", began_at=now)
-    HourlyFigures.objects.create(context=context, at=now, what="quotas", values={"shop/quota/pods": 1})
-
-
-def records() -> dict[str, list[str]]:
-    """The contexts of each record."""
-    return {each.__name__: [row.context for row in each._default_manager.order_by("pk")] for each in RECORDS}
-
-
-def test_another_cluster_of_the_same_name_shows_nothing_that_was_recorded_of_the_former_one() -> None:
-    """It is kept until it is too old; what was recorded of other contexts is not touched."""
-    add()
-    for context in ("dev", "prod"):
-        recorded(context)
-    cluster_remove(by="jon", name="dev")
-    add()
-    assert set(map(tuple, records().values())) == {("dev", "prod")}, "of the same API server"
-    cluster_remove(by="jon", name="dev")
-    made = add(server="https://10.0.0.2:6443")
-    assert set(map(tuple, records().values())) == {(f"dev\x1f{made.pk}", "prod")}
-    assert ProblemSpan.objects.get(context__startswith="dev").ended_at is not None, "nobody goes on with it"
-    assert ProblemSpan.objects.get(context="prod").ended_at is None
-    recorded("dev")  # its own, from now on
-    cluster_remove(by="jon", name="dev")
-    again = add(server="https://10.0.0.1:6443")
-    assert "dev" not in {context for each in records().values() for context in each}
-    assert {f"dev\x1f{again.pk}"} <= set(records()["Recording"])
-
-
-def test_every_record_of_a_cluster_is_set_aside() -> None:
-    """But for what is told as somebody's own (changes, the audit), as the archive that it lies in (backups), and what a
-    removal forgets (mappings, permissions).
-    """
-    named = {
-        each for each in apps.get_app_config("dashboard").get_models()
-        if any(field.name == "context" for field in each._meta.get_fields())
-    }  # fmt: skip
-    assert named - set(RECORDS) == {Change, AuditEntry, Backup, AccountMapping, ClusterPermit}
 
 
 def test_the_mappings_of_the_installations_own_context_of_that_name_stay() -> None:

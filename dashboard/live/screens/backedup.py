@@ -9,18 +9,11 @@ from django.urls import reverse
 
 from dashboard.kinds.base import Kind
 from dashboard.live.runtime import ClusterRuntime
-from dashboard.live.session import Sight
 from dashboard.recovery.choice import kind_key
 from dashboard.recovery.readiness import holds
 from dashboard.recovery.selection import DERIVED, SECRETS_KEY
 from dashboard.recovery.shelf import Shelf, shelves
 from dashboard.recovery.storage import Stored
-
-
-def cluster_uid(sight: Sight) -> str:
-    """By which clusters of one name are told apart, as in the headers of archives; "" where it may not be seen."""
-    found = sight.reader.get("namespaces", "", "kube-system")
-    return str(found.metadata.uid) if found is not None else ""
 
 
 def restore_url(runtime: ClusterRuntime, kind: Kind[Any], namespace: str, name: str) -> str:
@@ -30,7 +23,8 @@ def restore_url(runtime: ClusterRuntime, kind: Kind[Any], namespace: str, name: 
     if key in DERIVED:
         return ""
     shelf = shelves.soon()
-    newest = next((each for each in shelf.good(slug) if _holds(shelf, each, key, namespace)), None)
+    good = shelf.good(slug, runtime.recognised.uid)
+    newest = next((each for each in good if _holds(shelf, each, key, namespace)), None)
     if newest is None:
         return ""
     chosen = {

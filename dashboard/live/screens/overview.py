@@ -38,7 +38,6 @@ from dashboard.queries.usage import UsageRights, usage_rights
 from dashboard.recovery.readiness import backup_badge
 from dashboard.recovery.shelf import shelves
 
-from .backedup import cluster_uid
 from .charts import replicas_chart, replicas_table, spark
 from .common import (
     fresh_part,
@@ -226,7 +225,7 @@ class OverviewScreen(Screen):
         shelf = shelves.soon()
         if shelf.read_at is None:
             return None
-        velero, good = VELERO_KEY in self.runtime.kinds, shelf.good(slug, cluster_uid(self.session))
+        velero, good = VELERO_KEY in self.runtime.kinds, shelf.good(slug, self.runtime.recognised.uid)
         state, words = backup_badge(good, shelf.headers, datetime.now(UTC), velero=velero)
         return {"state": state, "words": words, "url": reverse("recovery", args=[slug])}
 

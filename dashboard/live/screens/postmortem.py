@@ -58,10 +58,10 @@ class PostmortemScreen(Screen):
 
     async def prepare(self) -> None:
         await self.session.review(KINDS)
-        context = self.runtime.cluster.name
-        self.found = await in_database(happened)(
-            context, self.span, self.visible, done_after=own_past(context)
-        )
+        await self.runtime.known()
+        known = self.runtime.recognised
+        after = max(own_past(self.runtime.cluster.name), known.since)
+        self.found = await in_database(happened)(known.records, self.span, self.visible, done_after=after)
 
     def snapshot(self) -> Snapshot:
         return Snapshot(regions={"fresh": fresh_part(self.session, KINDS)})

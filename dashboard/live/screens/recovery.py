@@ -49,7 +49,6 @@ from dashboard.recovery.shelf import Shelf, by_default, shelves
 from dashboard.recovery.storage import WHOLE, Stored
 from dashboard.recovery.velero import RESTORES, VeleroRow
 
-from .backedup import cluster_uid
 from .common import fresh_part, iso, not_known, not_told
 from .create import CreateScreen
 from .operation import RESULT_WORDS, OperationScreen
@@ -123,7 +122,7 @@ class RecoveryScreen(ViewerScreen):
 
     @property
     def _good(self) -> list[Stored]:
-        return self.shelf.good(self.runtime.cluster.slug, cluster_uid(self.session))
+        return self.shelf.good(self.runtime.cluster.slug, self.runtime.recognised.uid)
 
     def open(self, changed: Callable[[], None]) -> None:
         async def follow() -> None:
@@ -353,7 +352,7 @@ class RecoveryScreen(ViewerScreen):
         record = self.known.get(stored.url)
         state, word, said = state_of(record)
         notes = ["Last good backup of the cluster."] if newest else []
-        if self.shelf.is_of_another(stored, cluster_uid(self.session)):
+        if self.shelf.is_of_another(stored, self.runtime.recognised.uid):
             notes.append("Of another cluster that had this name.")
         notes += [said] if said else []
         notes += [_volumes(record)]
@@ -475,7 +474,7 @@ def readiness_of(session: Session, shelf: Shelf, now: datetime) -> Readiness:
     )
     counted = not not_told(session, ("persistentvolumeclaims",))
     claims = len(reader.all("persistentvolumeclaims")) if counted else None
-    good = shelf.good(session.cluster.cluster.slug, cluster_uid(session))
+    good = shelf.good(session.cluster.cluster.slug, session.cluster.recognised.uid)
     return readiness(good, shelf.headers, namespaces=names, claims=claims, now=now)
 
 

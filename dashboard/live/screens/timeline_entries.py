@@ -56,7 +56,7 @@ class TimelineReader:
             self._runtime.timeline.context,
             self._query,
             self._sight.visible,
-            done_after=own_past(self._runtime.cluster.name),
+            done_after=max(own_past(self._runtime.cluster.name), self._runtime.recognised.since),
         )
 
     def open(self, changed: Callable[[], None]) -> None:

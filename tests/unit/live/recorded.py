@@ -15,6 +15,7 @@ from dashboard.kinds import KINDS
 from dashboard.live.recorder import Recorder
 from dashboard.queries.reader import Reader
 from dashboard.queries.recordings import moment_read
+from dashboard.queries.seenclusters import EVER, Recognised
 
 from .seen import Cache
 
@@ -38,6 +39,7 @@ class Recorded(Cache):
         """As a second process has one."""
         made: Any = SimpleNamespace(
             cluster=SimpleNamespace(name=self.context),
+            recognised=Recognised("", self.context, EVER),
             installation=SimpleNamespace(cache=self, reader=Reader(self)),  # type: ignore[arg-type]
         )
         recorder = Recorder(made, clock=lambda: self.now)

@@ -21,6 +21,7 @@ from dashboard.live.hourly import series_of
 from dashboard.live.session import Identity, Session
 from dashboard.queries.access import Visible
 from dashboard.queries.reader import Judges, Reader
+from dashboard.queries.seenclusters import EVER, Recognised
 from dashboard.queries.seenreader import SeenReader
 
 
@@ -107,7 +108,8 @@ def runtime() -> Any:
     cache = Cache()
     reader = JudgingReader(cache)  # type: ignore[arg-type]
     return SimpleNamespace(
-        cluster=SimpleNamespace(slug="tests"), kinds=KINDS, cache=cache, reader=reader,
+        cluster=SimpleNamespace(slug="tests"), recognised=Recognised("", "tests", EVER),
+        kinds=KINDS, cache=cache, reader=reader,
         installation=SimpleNamespace(cache=cache, reader=reader), hourly=Hourly(),
     )  # fmt: skip
 

@@ -11,11 +11,14 @@ from django.http import QueryDict
 
 from dashboard.kinds import KINDS
 from dashboard.live.screens import backedup
+from dashboard.queries.seenclusters import EVER, Recognised
 from dashboard.recovery.archive import ClusterRecord, Header
 from dashboard.recovery.shelf import Shelf
 from dashboard.recovery.storage import Stored
 
-RUNTIME: Any = SimpleNamespace(cluster=SimpleNamespace(slug="prod"))
+RUNTIME: Any = SimpleNamespace(
+    cluster=SimpleNamespace(slug="prod"), recognised=Recognised("now", "prod", EVER)
+)
 
 
 def stored(name: str, scope: str, *, day: int, encrypted: bool = False, slug: str = "prod") -> Stored:
@@ -31,8 +34,10 @@ def header(*namespaces: str) -> Header:
 def shelf(monkeypatch: pytest.MonkeyPatch) -> None:
     found = Shelf(
         configured=True, bad=frozenset({"damaged"}), headers={"blog": header("blog")},
+        uids={"former": "then", "sealed": "now"},
         stored=[
             stored("other", "all", day=9, encrypted=True, slug="dev"), stored("damaged", "all", day=8, encrypted=True),
+            stored("former", "all", day=10, encrypted=True),
             stored("blog", "blog", day=7), stored("plain", "all", day=6), stored("sealed", "all", day=5, encrypted=True),
         ],
     )  # fmt: skip

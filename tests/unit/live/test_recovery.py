@@ -20,6 +20,7 @@ from dashboard.kinds import KINDS
 from dashboard.live.screens.recovery import RecoveryScreen, VeleroRestoreScreen
 from dashboard.live.session import Session
 from dashboard.models import Backup, Change, Operation
+from dashboard.queries.seenclusters import EVER, Recognised
 from dashboard.recovery import shelf as shelf_room
 from dashboard.recovery.archive import ClusterRecord, Header
 from dashboard.recovery.shelf import shelves
@@ -92,7 +93,7 @@ async def test_the_newest_is_not_the_last_good_one_where_something_is_missing(st
     )
     second = storage.archives()[1]
     assert screen.ready.last == second
-    assert shelves.last.good(runtime().cluster.slug)[0].name == second.name
+    assert shelves.last.good(runtime().cluster.slug, "")[0].name == second.name
 
 
 VELERO = {
@@ -302,12 +303,14 @@ async def test_a_backup_of_another_cluster_that_had_the_name_is_no_good_one_of_t
     monkeypatch.setattr(shelf_room, "_header", lambda _, stored: headers[stored.name])
     monkeypatch.setattr(shelves, "_headers", {})
     screen = opened()
-    screen.runtime.cache.put("namespaces", {"metadata": {"name": "kube-system", "uid": "now"}})
+    screen.runtime.recognised = Recognised("now", "tests", EVER)
     found = await rows(screen)
     assert ["Of another cluster" in each["note"] for each in found] == [True, False, False, True]
     assert found[1]["note"].startswith("Last good backup of the cluster.") and screen.ready.last == second
-    sees(screen, everything(namespaces=nothing("namespaces")))  # whose cluster it is can't be told
-    assert screen.ready.last == newest
+    sees(
+        screen, everything(namespaces=nothing("namespaces"))
+    )  # the dashboard itself knows which cluster it is
+    assert screen.ready.last == second
 
 
 async def test_where_backups_go_without_a_setting_is_said_plainly(tmp_path: Path, settings: Any) -> None:

@@ -57,6 +57,7 @@ KEPT = {
     "dashboard.SignedIn": "goes with its session",
     "dashboard.AccountMapping": "2,000, by administrators",
     "dashboard.Backup": "retention",
+    "dashboard.SeenCluster": "a row for each cluster that a name of a context ever led to",
     "dashboard.AddedCluster": "100 at once, by administrators; removed ones by retention",
 }
 

@@ -24,6 +24,7 @@ from dashboard.live.timeline import Timeline
 from dashboard.models import AuditEntry, Change, TimelineEvent
 from dashboard.queries import timeline as queries
 from dashboard.queries.access import Visible
+from dashboard.queries.seenclusters import EVER, Recognised
 from dashboard.queries.timeline import READ, TimelineQuery, Watched, timeline_read
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -48,6 +49,7 @@ class Cluster:
 
     def __init__(self) -> None:
         self.cluster = SimpleNamespace(name="prod")
+        self.recognised = Recognised("", "prod", EVER)
         self.now = Now()
         self.state = "live"
         self.lost: set[str] = set()

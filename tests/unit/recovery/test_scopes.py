@@ -84,10 +84,10 @@ def test_a_backup_of_what_has_some_labels_is_no_good_backup_of_anything() -> Non
         names["some-shop"]: msgspec.structs.replace(header("shop"), labels="app=web"),
     }  # fmt: skip
     shelf = Shelf(configured=True, stored=archives, headers=headers)
-    assert [each.name for each in shelf.good("prod")] == [names["all"], names["shop"]]
+    assert [each.name for each in shelf.good("prod", "")] == [names["all"], names["shop"]]
     assert [is_whole(each, headers[each.name]) for each in archives] == [True, False, False, False]
     unread = Shelf(configured=True, stored=archives)
-    assert names["some"] not in [each.name for each in unread.good("prod")]
+    assert names["some"] not in [each.name for each in unread.good("prod", "")]
     chosen = readiness([archives[1]], headers, namespaces={"shop": None}, claims=0, now=NOW)
     assert chosen.uncovered == ("shop",)
 

@@ -11,7 +11,7 @@ from django.test import AsyncClient, AsyncRequestFactory
 
 from dashboard.database import in_database
 from dashboard.metrics import LOOP_LAG
-from dashboard.models import Backup
+from dashboard.models import Backup, SeenCluster
 from dashboard.views.metrics import metrics
 
 pytestmark = pytest.mark.django_db
@@ -60,11 +60,20 @@ async def test_the_last_good_backup_of_each_cluster_and_what_failed_since() -> N
                 ("prod", "failed", {"namespaces": ["shop"], "labels": "app=web"}),
                 ("prod", "verified", {"objects_count": 2, "namespaces": ["shop"]}),
                 ("dev", "failed", {}),
+                ("moved", "verified", {"objects_count": 5, "cluster_uid": "former"}),
+                ("moved", "failed", {}),
+                ("back", "verified", {"objects_count": 4, "cluster_uid": "mine"}),
+                ("back", "verified", {"objects_count": 5, "cluster_uid": "other"}),
             )
         ):
             at = NOW + timedelta(minutes=number)
             Backup.objects.create(
                 context=context, state=state, by="x", url="", began_at=at, ended_at=at, verified_at=at, **more
+            )
+
+        for context, uid in (("moved", "new"), ("back", "mine")):
+            SeenCluster.objects.create(
+                context=context, uid=uid, server="", records=context, since=NOW + timedelta(days=1)
             )
 
     await in_database(make)()
@@ -75,6 +84,11 @@ async def test_the_last_good_backup_of_each_cluster_and_what_failed_since() -> N
     assert 'cluster_ui_backup_failed{context="prod"} 2.0' in said
     assert 'cluster_ui_backup_failed{context="dev"} 1.0' in said
     assert 'cluster_ui_backup_last_good_objects{context="dev"}' not in said
+    assert 'cluster_ui_backup_last_good_objects{context="moved"}' not in said, (
+        "of the cluster that had its name"
+    )
+    assert 'cluster_ui_backup_failed{context="moved"} 0.0' in said
+    assert 'cluster_ui_backup_last_good_objects{context="back"} 4.0' in said
 
 
 PROXIES = (
