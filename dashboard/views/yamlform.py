@@ -12,6 +12,7 @@ from dashboard.actions.edit_any import KEPT, editable_text, packed
 from dashboard.actions.engine import Form
 from dashboard.actions.manifesttext import Document, Problem, problems_of, read_manifest
 from dashboard.errors import ClusterError
+from dashboard.insight.mending import mended
 from dashboard.live.screens.common import fields_url
 from dashboard.loop import off_loop
 
@@ -43,8 +44,10 @@ class YamlForm(ActionForm):
 
     async def fields(self, form: Form, said: StepResult) -> dict[str, Any]:
         sent = self.request.method == "POST" and not self._secret
+        shown = mended(form.manifest, self.request.GET.get("remedy", "")) if not sent else form.manifest
         return {
-            "text": self.text if sent else await off_loop(editable_text, form.manifest),
+            "text": self.text if sent else await off_loop(editable_text, shown),
+            "filled": shown != form.manifest,
             "base": self.request.POST.get("base", "") if sent else await off_loop(packed, form.manifest),
             "kept": KEPT if self._secret else "",
             "unsent": self._secret and self.request.method == "POST",

@@ -31,6 +31,27 @@ def value(page: Page) -> str:
     return page.locator("#yaml").input_value()
 
 
+def test_a_remedy_of_the_resilience_report_is_filled_in_and_alone_is_written(
+    page: Page, objects: Objects, namespace: str
+) -> None:
+    objects.deployment("web", 2)
+    page.goto(f"/c/tests/deployments/{namespace}/web/edit/?remedy=spread-nodes")
+    editor = page.get_by_role("textbox", name="YAML")
+    expect(editor).to_contain_text("topologySpreadConstraints:")
+    expect(page.locator("#yaml-hint")).to_contain_text("The suggested change is filled in")
+    page.locator("button[value=preview]").click()
+    apply = page.locator("[data-apply]")
+    expect(apply).to_have_text("Update web")
+    apply.click()
+    expect(page).to_have_url(re.compile(r"/changes/\d+/"))
+    found = objects.api.get(f"/apis/apps/v1/namespaces/{namespace}/deployments/web")
+    (rule,) = found["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    assert (rule["topologyKey"], rule["labelSelector"]) == (
+        "kubernetes.io/hostname",
+        found["spec"]["selector"],
+    )
+
+
 def test_an_error_leads_to_its_line_and_what_is_right_is_applied_and_undone(
     page: Page, objects: Objects, namespace: str
 ) -> None:

@@ -29,6 +29,7 @@ from dashboard.kinds.persistentvolumes import PersistentVolume
 from dashboard.kinds.poddisruptionbudgets import PodDisruptionBudget
 from dashboard.kinds.pods import Pod
 from dashboard.kinds.podspec import Container, PodSpec
+from dashboard.kinds.priorityclasses import PriorityClass
 from dashboard.kinds.references import meant, reference
 from dashboard.kinds.rows import listed, plural
 from dashboard.kinds.selectors import from_labels
@@ -38,7 +39,7 @@ from .loss import ZONE
 
 Prepared = Deployment | StatefulSet
 # What the report reads besides what a loss reads.
-REPORTED = ("horizontalpodautoscalers",)
+REPORTED = ("horizontalpodautoscalers", "priorityclasses")
 BAD, WARN = 50, 80  # below which a score is critical, and a warning
 
 
@@ -96,6 +97,12 @@ class _Report:
     def __init__(self, objects: Objects, now: datetime) -> None:
         self.survey = Survey(objects, now)
         self.nodes: dict[str, Node] = {node.metadata.name: node for node in self.survey.all("nodes")}
+        # Of the cluster's own classes, the one that is preferred least to what has none.
+        own = [
+            each for each in self.survey.all("priorityclasses") if each.value > 0 and not _is_systems(each)
+        ]
+        least = min(own, key=lambda each: (each.value, each.metadata.name), default=None)
+        self.priority = "" if least is None else f"priority:{least.metadata.name}"
 
     def all(self) -> list[Preparedness]:
         found = [
@@ -186,7 +193,7 @@ class _One:
         yield from self._autoscaler()
         yield from self._data()
 
-    def _remedy(self, words: str, action: str = "", form: str = "", **typed: int) -> Remedy:
+    def _remedy(self, words: str, action: str = "", form: str = "", **typed: int | str) -> Remedy:
         return Remedy(words, self.ref, action, form, tuple((key, str(value)) for key, value in typed.items()))
 
     def _more(self, replicas: int) -> Remedy:
@@ -212,15 +219,23 @@ class _One:
             return
         if len(self.pods) > 1 and len(self.on) == 1:
             text = f"All {len(self.pods)} ready pods are on node {next(iter(self.on))}."
-            yield Weakness("one-node", 30, text, self._remedy("Spread over nodes…", "edit"))
+            yield Weakness(
+                "one-node", 30, text, self._remedy("Spread over nodes…", "edit", remedy="spread-nodes")
+            )
         elif len(self.pods) > 1 and len(self.report.zones) > 1 and len(self.in_zones) == 1:
             text = f"All {len(self.pods)} ready pods are in zone {next(iter(self.in_zones))}."
             # Volumes of one zone tie them to it: spread, they could not be scheduled.
-            remedy = None if self._volume_zones else self._remedy("Spread over zones…", "edit")
+            remedy = (
+                None
+                if self._volume_zones
+                else self._remedy("Spread over zones…", "edit", remedy="spread-zones")
+            )
             yield Weakness("one-zone", 20, text, remedy)
         elif not self._is_spread():
             text = "Replicas may share a node: no topology spread, no anti-affinity."
-            yield Weakness("no-spread", 10, text, self._remedy("Spread over nodes…", "edit"))
+            yield Weakness(
+                "no-spread", 10, text, self._remedy("Spread over nodes…", "edit", remedy="spread-nodes")
+            )
 
     def _is_spread(self) -> bool:
         apart = self.spec.affinity.pod_anti_affinity if self.spec.affinity else None
@@ -249,7 +264,8 @@ class _One:
             if status.expected_pods and status.desired_healthy >= status.expected_pods:
                 own = _own(budget)
                 text = f"Budget {own.name} never allows a disruption: node drains will block."
-                yield Weakness("budget-blocks", 15, text, Remedy("Edit the budget…", own, "edit"))
+                allowed = Remedy("Allow 1 disruption…", own, "edit", typed=(("remedy", "allow-one"),))
+                yield Weakness("budget-blocks", 15, text, allowed)
 
     def _start(self) -> Iterator[Weakness]:
         without = [each.name for each in self._containers if each.readiness_probe is None]
@@ -264,9 +280,8 @@ class _One:
                 if served
                 else "; a rollout can't tell whether it works."
             )
-            yield Weakness(
-                "no-readiness-probe", 15 if served else 5, text, self._remedy("Add a probe…", "edit")
-            )
+            remedy = self._remedy("Add a probe…", "edit", remedy="probe")
+            yield Weakness("no-readiness-probe", 15 if served else 5, text, remedy)
 
     def _template(self) -> Iterator[Weakness]:
         lacking: dict[tuple[str, ...], list[str]] = defaultdict(list)
@@ -292,7 +307,9 @@ class _One:
             yield Weakness("latest-tag", 5, text, self._remedy("Set the image…", "image"))
         if not self.spec.priority_class_name:
             text = "No PriorityClass: it waits with all others when nodes are full."
-            yield Weakness("no-priority", 2, text, self._remedy("Set a PriorityClass…", "edit"))
+            chosen = self.report.priority
+            remedy = self._remedy("Set a PriorityClass…", "edit", **({"remedy": chosen} if chosen else {}))
+            yield Weakness("no-priority", 2, text, remedy)
 
     def _autoscaler(self) -> Iterator[Weakness]:
         found = self.report.autoscalers.get(self.ref)
@@ -360,3 +377,7 @@ def _is_latest(image: str) -> bool:
     except ImageError:
         return False
     return not found.digest and found.tag in ("", "latest")
+
+
+def _is_systems(priority: PriorityClass) -> bool:
+    return priority.metadata.name.startswith("system-")

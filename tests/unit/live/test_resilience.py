@@ -108,6 +108,7 @@ async def test_each_remedy_leads_to_a_form_that_there_is() -> None:
     assert report["total"] == 2
     urls = {each["url"] for row in report["rows"] for each in row["remedies"]}
     assert any(url.endswith("/scale/?replicas=2") for url in urls), "filled in"
+    assert any(url.endswith("/edit/?remedy=spread-nodes") for url in urls), "filled in as YAML"
     matches = [resolve(url.split("?")[0]) for url in urls]
     assert {"scale", "edit", "resources"} <= {match.kwargs.get("action") for match in matches}
     for match in matches:
