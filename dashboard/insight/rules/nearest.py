@@ -22,11 +22,13 @@ class Near(NamedTuple):
     differences: tuple[tuple[str, str], ...]
 
 
-def nearest(survey: Observed, namespace: str, wanted: Mapping[str, str]) -> Near | None:
-    """The workload (or the pod that belongs to none) whose labels miss the selector by a slip; None when none does."""
+def nearest(survey: Observed, namespace: str, wanted: Mapping[str, str], name: str) -> Near | None:
+    """The workload (or the pod that belongs to none) whose labels miss the selector by a slip, or that has the name of
+    whatever selects; None when none does.
+    """
     best: tuple[float, Near] | None = None
     for ref, labels in _candidates(survey, namespace):
-        found = _compare(wanted, labels)
+        found = _compare(wanted, labels, 0.0 if ref.name == name else ALIKE)
         if found is not None and (best is None or found[0] > best[0]):
             best = found[0], Near(ref, labels, found[1])
     return best[1] if best is not None else None
@@ -42,7 +44,7 @@ def _candidates(survey: Observed, namespace: str) -> Iterator[tuple[Ref, Mapping
 
 
 def _compare(
-    wanted: Mapping[str, str], labels: Mapping[str, str]
+    wanted: Mapping[str, str], labels: Mapping[str, str], alike: float
 ) -> tuple[float, tuple[tuple[str, str], ...]] | None:
     """How near labels come, and the differences; None when one of them is no slip."""
     score, differences = 0.0, []
@@ -51,7 +53,7 @@ def _compare(
         if has == value:
             score += 1
             continue
-        slip = _slip(key, value, labels)
+        slip = _slip(key, value, labels, alike)
         if slip is None:
             return None
         score += slip[0]
@@ -59,11 +61,11 @@ def _compare(
     return score / len(wanted), tuple(differences)
 
 
-def _slip(key: str, value: str, labels: Mapping[str, str]) -> tuple[float, str] | None:
+def _slip(key: str, value: str, labels: Mapping[str, str], alike: float) -> tuple[float, str] | None:
     """A value that is nearly right, or the right value under another key."""
     has = labels.get(key)
     if has is not None:
         ratio = SequenceMatcher(None, has, value).ratio()
-        return (ratio, f"{key}={has}") if ratio >= ALIKE else None
+        return (ratio, f"{key}={has}") if ratio >= alike else None
     other = next((name for name, text in sorted(labels.items()) if text == value), None)
     return (ALIKE, f"{other}={value}") if other is not None else None

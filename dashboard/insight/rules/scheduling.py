@@ -367,7 +367,10 @@ def _no_room(case: Case) -> Trouble:
         step = case.look(
             "Lower its requests, free capacity on its node, or give it a higher priorityClassName."
         )
-    if absent := _not_offered(case, message):
+    if not_labelled := _not_labelled(case, message):
+        rest = parts(": no node has the label ", code(not_labelled), " of its nodeSelector")
+        step = case.look("Correct nodeSelector in its pod template, or label the nodes that it is meant for.")
+    elif absent := _not_offered(case, message):
         step = case.look(
             f"Install the device plugin of {absent} on a node, or correct the name: no node offers any."
         )
@@ -400,6 +403,20 @@ def _nodes_at_fault(case: Case, message: str) -> tuple[Ref, ...]:
         ):
             found.append(Ref("Node", "", node.metadata.name, "nodes"))
     return tuple(found)
+
+
+def _not_labelled(case: Case, message: str) -> str:
+    """What its nodeSelector asks for and no node has, whatever else keeps it from each of them; or ""."""
+    nodes = case.survey.all("nodes")
+    if not nodes or "node affinity/selector" not in message:
+        return ""
+    wanted = sorted((case.pod.spec.node_selector or {}).items())
+    absent = (
+        f"{key}={value}"
+        for key, value in wanted
+        if all(node.metadata.labels.get(key) != value for node in nodes)
+    )
+    return next(absent, "")
 
 
 def _not_offered(case: Case, message: str) -> str:

@@ -157,7 +157,7 @@ def _selects_nothing(survey: Observed, known: Known, service: Service, ref: Ref)
         stands("spec.selector", labels),
         Step("Correct its selector, or start the pods that it should select.", ref, "yaml"),
     )
-    if near := nearest(survey, ref.namespace, service.spec.selector or {}):
+    if near := nearest(survey, ref.namespace, service.spec.selector or {}, ref.name):
         text = parts(*text, f" The nearest is {title(near.ref)}: ", *_differences(near.differences), ".")
         evidence = (
             *evidence,

@@ -14,7 +14,7 @@ from dashboard.kinds.base import Ref
 from dashboard.kinds.catalogue import APISERVICES
 
 from .cases import autoscaler, claim, storage_class
-from .world import NOW, World, ago, condition, deployment, endpoints, event, ingress, meta, pod, service
+from .world import NOW, World, ago, condition, deployment, endpoints, event, ingress, meta, node, pod, service
 
 
 def told(world: World) -> list[tuple[str, str, str]]:
@@ -105,6 +105,39 @@ def test_a_run_that_cannot_end_is_the_cause_of_those_that_are_skipped() -> None:
     assert [(one.kind, one.follows and one.follows.name) for one in found] == [
         ("Job", None), ("CronJob", "nightly-1")
     ]  # fmt: skip
+
+
+def test_a_node_selector_that_no_node_fits_is_told_by_its_label() -> None:
+    said = (
+        "0/2 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, "
+        "1 node(s) had untolerated taint(s)."
+    )
+    refused = condition("PodScheduled", "False", "Unschedulable", said)
+    made = pod(phase="Pending", ready=False, node="", conditions=[refused])
+    made["status"].pop("containerStatuses")
+    made["spec"]["nodeSelector"] = {"disk": "ssd", "gpu": "a100"}
+    labelled = [node(name) for name in ("node-1", "node-2")]
+    labelled[0]["metadata"] |= {"labels": {"disk": "ssd", "gpu": "t4"}}
+    world = World(("pods", made), *(("nodes", each) for each in labelled))
+    ((_, rule, text),) = told(world)
+    assert rule == "pod-unschedulable"
+    assert text.endswith("can't be scheduled: no node has the label gpu=a100 of its nodeSelector.")
+    labelled[1]["metadata"] |= {"labels": {"gpu": "a100"}}
+    world.add("nodes", labelled[1])
+    ((_, _, text),) = told(world)
+    assert "untolerated taints" in text
+    assert "nodeSelector" not in text
+
+
+def test_a_service_is_meant_for_the_workload_of_its_name() -> None:
+    world = World(
+        ("deployments", deployment("db", replicas=1)), ("deployments", deployment("cache")),
+        ("pods", pod("db-1", owner=None, labels={"app": "db"})),
+        ("services", service("db", {"app": "postgresql"})),
+    )  # fmt: skip
+    ((_, rule, text),) = told(world)
+    assert rule == "service-selects-nothing"
+    assert text.endswith("The nearest is Deployment db: app=db instead of app=postgresql.")
 
 
 @pytest.mark.parametrize("counted", [0, 1])

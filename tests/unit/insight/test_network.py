@@ -71,8 +71,8 @@ def test_service_of_a_workload_whose_pods_cannot_be_made_follows_from_it() -> No
 def test_nearest_pods_are_named_only_when_the_selector_misses_by_a_slip(
     wants: dict[str, str], near: str
 ) -> None:
-    world = World(("services", service(selector=wants)), ("pods", pod()), ("deployments", deployment()))
-    (found,) = findings_for(world, "services", "shop", "web", NOW)
+    world = World(("services", service("front", wants)), ("pods", pod()), ("deployments", deployment()))
+    (found,) = findings_for(world, "services", "shop", "front", NOW)
     assert (near in text_of(found.text)) if near else ("nearest" not in text_of(found.text))
 
 
