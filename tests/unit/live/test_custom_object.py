@@ -47,6 +47,7 @@ def test_what_rests_on_the_registry_is_left_out() -> None:
 
 def test_its_owners_are_told_without_a_way_to_the_map() -> None:
     found = runtime()
+    found.cache.put("deployments", {"metadata": {"name": "web", "uid": "d"}})
     screen: Any = SimpleNamespace(
         runtime=found, session=session(found, everything()), kind=GADGETS, namespace="shop", name="g"
     )
