@@ -17,6 +17,7 @@ from dashboard.kinds.catalogue import DEFINITIONS
 from dashboard.kinds.configmaps import CONFIGMAPS
 from dashboard.kinds.secrets import SECRETS
 from dashboard.kinds.usage import NODE_METRICS, POD_METRICS
+from dashboard.kinds.webhooks import WEBHOOKS
 from dashboard.kube.subjectreviews import SUBJECT_REVIEWS
 
 from .action import Part, RoleName
@@ -100,6 +101,7 @@ _PAGES: tuple[tuple[str, tuple[Right, ...], RoleName], ...] = (
         (Right("list", DEFINITIONS.gvr), Right("get", DEFINITIONS.gvr)),
         "viewer",
     ),
+    ("webhooks that can't be reached", tuple(Right("list", kind.gvr) for kind in WEBHOOKS), "viewer"),
     ("who can do this, checked with the API server", (Right("create", SUBJECT_REVIEWS),), "administrator"),
 )
 
@@ -135,4 +137,4 @@ def rights_of_the_cache() -> dict[Right, list[str]]:
 
 
 SECRETS_SEEN = (Right("list", SECRETS.gvr), Right("watch", SECRETS.gvr))
-_WATCHED = frozenset({DEFINITIONS.gvr, *(kind.gvr for kind in KINDS.values())})
+_WATCHED = frozenset({DEFINITIONS.gvr, *(kind.gvr for kind in (*KINDS.values(), *WEBHOOKS))})

@@ -9,6 +9,7 @@ from dashboard.kinds import CUSTOM, KINDS
 from dashboard.kinds.base import Ref
 from dashboard.kinds.catalogue import APISERVICES, RESOURCE_CLAIMS
 from dashboard.kinds.references import reference
+from dashboard.kinds.webhooks import WEBHOOKS
 
 from .declared import DECLARED, Rule, declared_reads
 from .finding import RANK, Finding, Known
@@ -26,6 +27,7 @@ from .rules import (
     nodes,
     services,
     storage,
+    webhooks,
     workloads,
 )
 from .rules.pods import pod_troubles
@@ -40,12 +42,14 @@ RULES: tuple[Rule, ...] = (
     nodes.versions,
     storage.claims,
     storage.volumes,
+    webhooks.without_service,
     workloads.keepers,
     workloads.replicasets,
     workloads.pods_of_others,
     jobs.jobs,
     jobs.cronjobs,
     services.services,
+    webhooks.without_endpoints,
     ingresses.ingresses,
     apiservices.unavailable,
     autoscalers.autoscalers,
@@ -70,6 +74,9 @@ _ALONE: dict[str, tuple[Rule, ...]] = {
     APISERVICES.key: (apiservices.unavailable,),
     "persistentvolumes": (storage.volumes,),
     "clusterrolebindings": (access.bindings,),
+    **dict.fromkeys(
+        (kind.plural for kind in WEBHOOKS), (webhooks.without_service, webhooks.without_endpoints)
+    ),
 }
 
 
@@ -91,7 +98,7 @@ def read_for(plural: str) -> frozenset[str]:
     """The kinds that the rules read to tell what is wrong with an object of this kind, whether or not a cluster offers
     them.
     """
-    read = READ | declared_reads() | {RESOURCE_CLAIMS}
+    read = READ | declared_reads() | {RESOURCE_CLAIMS, *(kind.plural for kind in WEBHOOKS)}
     if plural in ("namespaces", "horizontalpodautoscalers"):
         return read | {APISERVICES.key}
     return read | ACCESS if plural in ACCESS else read

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from dashboard.kinds import declared
 from dashboard.kinds.base import Ref
-from dashboard.kinds.catalogue import APISERVICES, RESOURCE_CLAIMS
+from dashboard.kinds.catalogue import BESIDES, RESOURCE_CLAIMS
 from dashboard.kinds.endpointslices import EndpointSlice
 from dashboard.kinds.events import Event
 from dashboard.kinds.meta import ObjectCondition, OwnerReference, condition_true, find_condition
@@ -69,7 +69,7 @@ class Observed(ABC):
     def _all(self, plural: str) -> Sequence[Any]:
         kind = declared(plural)
         scope = self.namespace if kind is not None and kind.gvr.namespaced else None
-        known = kind is not None or plural == APISERVICES.key
+        known = kind is not None or plural in BESIDES
         found = self.objects.all(plural, scope) if known else ()
         if kind is None or not kind.discovered:
             return found

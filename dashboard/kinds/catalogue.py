@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from .base import GVR, Kind
@@ -10,6 +11,7 @@ from .custom import CustomKind
 from .references import group_of, present_group
 from .registry import CUSTOM, KINDS
 from .tablekinds import Resource, TableKind
+from .webhooks import WEBHOOKS
 
 # What custom kinds are made of: it is watched, to hear of them.
 DEFINITIONS = Resource(
@@ -22,6 +24,8 @@ DEFINITIONS = Resource(
 APISERVICES = Resource(
     GVR("apiregistration.k8s.io", "v1", "apiservices", namespaced=False), "APIService", "apiservice"
 )
+# Kinds that every API server offers, without a page of lists of their own here, that the rules read.
+BESIDES = frozenset({APISERVICES.key, *(kind.plural for kind in WEBHOOKS)})
 # What pods ask for devices with, where the API server offers it: the rules read which of them there are.
 RESOURCE_CLAIMS = "resourceclaims.resource.k8s.io"
 # The API server has these twice; the second is the first under another name.
@@ -51,7 +55,7 @@ class Kinds(Mapping[str, Kind[Any]]):
         self._registered = registered
         self._others: dict[str, Kind[Any]] = {
             known.key: TableKind.of(known) for known in (DEFINITIONS, APISERVICES)
-        }
+        } | {known.plural: replace(known) for known in WEBHOOKS}
         self.served: tuple[Kind[Any], ...] = ()
 
     def __getitem__(self, plural: str) -> Kind[Any]:

@@ -15,6 +15,7 @@ from dashboard.insight.words import text_of
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import GVR
 from dashboard.kinds.catalogue import APISERVICES, RESOURCE_CLAIMS, Resource, TableKind
+from dashboard.kinds.webhooks import WEBHOOKS
 from dashboard.kube.transport import Transport
 from sandbox import Sandbox
 from sandbox.api import ApiError
@@ -31,7 +32,7 @@ LATER = timedelta(minutes=10)  # what must last before it is told has lasted the
 class Causes(Place):
     """A namespace in which things go wrong, and what of the whole cluster belongs to it."""
 
-    reads = READ - {"secrets"}
+    reads = READ - {"secrets"} | {kind.plural for kind in WEBHOOKS}
 
     def __init__(self, cluster: Sandbox, transport: Transport, namespace: str) -> None:
         super().__init__(cluster, transport, namespace)
@@ -48,6 +49,10 @@ class Causes(Place):
         for path in self._others:
             with suppress(ApiError):
                 self.api.delete(path)
+
+    async def objects(self) -> Listed:
+        kinds = KINDS | {kind.plural: kind for kind in WEBHOOKS}
+        return await Listed.now(self.transport, self.namespace, self.reads, kinds)
 
     async def told(self, rule: str, *also: str) -> Finding:
         """The finding of a rule, once the rules say all of these things here."""
@@ -95,14 +100,15 @@ async def test_a_webhook_whose_service_is_gone_keeps_pods_from_being_made(place:
         "failurePolicy": "Fail", "sideEffects": "None", "admissionReviewVersions": ["v1"], "timeoutSeconds": 2,
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": place.namespace}},
     }  # fmt: skip
-    place.besides(
+    hook_of = place.besides(
         f"{ADMISSION}/validatingwebhookconfigurations", {"metadata": {"name": "hook"}, "webhooks": [hook]}
     )
     place.make("/apis/apps/v1/namespaces/{ns}/deployments", deployment("web", 2))
     found = await place.told("workload-webhook-down")
     why = f"admission webhook gone.example.com can't be reached: Service gone in {place.namespace} does not exist."
     assert text_of(found.text).endswith(why)
-    assert found.step.ref is not None and (found.step.ref.kind, found.step.ref.name) == ("Service", "gone")
+    assert found.follows is not None
+    assert (found.follows.kind, found.follows.name) == ("ValidatingWebhookConfiguration", hook_of)
 
 
 @pytest.mark.parametrize(

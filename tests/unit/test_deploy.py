@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from dashboard.kinds import KINDS
+from dashboard.kinds.webhooks import WEBHOOKS
 from dashboard.recovery.selection import DERIVED
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -119,6 +120,7 @@ def granted(role: str) -> dict[tuple[str, str], set[str]]:
 def test_every_kind_that_is_shown_may_be_watched_and_no_more_is_granted() -> None:
     shown = {(kind.gvr.group, kind.gvr.plural) for kind in KINDS.values()}
     shown.add(("apiextensions.k8s.io", "customresourcedefinitions"))
+    shown |= {(kind.gvr.group, kind.gvr.plural) for kind in WEBHOOKS}
     view, secrets = granted("cluster-ui-view"), granted("cluster-ui-secrets")
     measures = {("metrics.k8s.io", "nodes"), ("metrics.k8s.io", "pods")}
     assert {*view, *secrets} - {("", "pods/log")} - measures == shown

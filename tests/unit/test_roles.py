@@ -17,6 +17,7 @@ from dashboard.actions.action import RoleName
 from dashboard.actions.registry import ACTIONS
 from dashboard.actions.roles import role_name
 from dashboard.kinds import KINDS
+from dashboard.kinds.webhooks import WEBHOOKS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = {
@@ -25,6 +26,7 @@ DOCUMENTS = {
 Granted = set[tuple[str, str, str]]  # group, resource, verb
 METRICS = {("metrics.k8s.io", each, "list") for each in ("nodes", "pods")}
 DEFINITIONS = ("apiextensions.k8s.io", "customresourcedefinitions")
+HOOKS = {(kind.gvr.group, kind.gvr.plural) for kind in WEBHOOKS}
 REVIEWS = ("authorization.k8s.io", "subjectaccessreviews", "create")  # of who may list the objects of RBAC
 
 every_role = pytest.mark.parametrize("role", ROLES)
@@ -96,6 +98,7 @@ def test_each_page_and_action_of_a_role_works(role: RoleName) -> None:
 @every_role
 def test_each_right_of_a_role_is_needed(role: RoleName) -> None:
     used = set().union(*needs(role).values()) | METRICS | {(*DEFINITIONS, verb) for verb in ("get", "list")}
+    used |= {(*each, "list") for each in HOOKS}
     used |= {REVIEWS} if role == "administrator" else set()
     # What lists show is kept up to date.
     used |= {(group, resource, "watch") for group, resource, verb in used if verb == "list"}
@@ -140,7 +143,7 @@ def test_the_dashboard_itself_only_watches_where_people_act_as_themselves(mode: 
     watched = granted(f"rbac-{mode}", "cluster-ui-cache") | granted(
         f"rbac-{mode}", "cluster-ui-cache-secrets"
     )
-    shown = {(kind.gvr.group, kind.gvr.plural) for kind in KINDS.values()} | {DEFINITIONS}
+    shown = {(kind.gvr.group, kind.gvr.plural) for kind in KINDS.values()} | {DEFINITIONS} | HOOKS
     lists = {(*each, verb) for each in shown for verb in ("list", "watch")}
     assert watched == lists | METRICS | {("", "configmaps", "get")}
     assert ("", "secrets", "list") not in granted(f"rbac-{mode}", "cluster-ui-cache")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 from dashboard.insight.finding import Finding, Known, Step, stands, subject
@@ -52,7 +53,9 @@ def _finding(known: Known, one: TableObject, reason: str) -> Finding:
         f"Restore Service {name} in {namespace} and its pods, or delete the APIService if it is not needed.",
         service,
     )
-    if reason == "ServicePortError":
+    if reason == "ServiceNotFound":  # no page to look at
+        step = replace(step, ref=ref)
+    elif reason == "ServicePortError":
         step = Step(
             f"Correct spec.service.port: it has to be a port of Service {name} in {namespace}.", ref, "yaml"
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -17,7 +18,10 @@ from dashboard.insight.observed import Observed
 from dashboard.insight.words import parts
 from dashboard.kinds.base import Ref
 from dashboard.kinds.meta import condition_true, find_condition
+from dashboard.kinds.references import title
 from dashboard.kinds.rows import listed, shorten
+
+from .webhooks import refuser
 
 # An Event that was not repeated for so long is of the past: controllers try again after 15 minutes at the latest.
 FRESH = timedelta(minutes=20)
@@ -95,6 +99,7 @@ def _webhook(found: re.Match[str], ref: Ref) -> Reason:
     to = f"Service {backend.name} in {backend.namespace}" if backend else "its backend"
     if _NO_SERVICE.search(said):
         why, step = f"can't be reached: {to} does not exist", f"Restore {to}, {_OR_ELSE}."
+        backend = None  # no page to look at
     elif _NO_ENDPOINTS.search(said):
         why, step = (
             f"can't be reached: {to} has no ready endpoints",
@@ -190,9 +195,12 @@ def refused(
     why = why_refused(message, ref)
     text = parts(*subject(ref), f" {standing}: no more can be created, because {why.why}.")
     step = Step(why.step, why.ref or ref)
-    return Finding(
-        why.rule, "bad", weight, ref, text, step, evidence, since, shared=why.shared
-    )  # fmt: skip
+    found = Finding(why.rule, "bad", weight, ref, text, step, evidence, since, shared=why.shared)
+    hook = refuser(survey, why.shared) if why.rule == "workload-webhook-down" else None
+    if hook is None:
+        return found
+    step = Step(f"Caused by {title(hook)}; nothing to do here.", hook)
+    return replace(found, step=step, follows=hook)
 
 
 def _answers(

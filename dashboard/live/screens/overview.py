@@ -19,7 +19,7 @@ from dashboard.insight.declared import declared_reads
 from dashboard.insight.finding import LogWish
 from dashboard.insight.usage import Sizes
 from dashboard.kinds import KINDS
-from dashboard.kinds.catalogue import APISERVICES, RESOURCE_CLAIMS
+from dashboard.kinds.catalogue import BESIDES, RESOURCE_CLAIMS
 from dashboard.kinds.pods import PODS
 from dashboard.kinds.rows import listed as enumerated
 from dashboard.kinds.rows import plural
@@ -99,7 +99,7 @@ class OverviewScreen(Screen):
     @property
     def plurals(self) -> frozenset[str]:
         offered = (declared_reads() | {RESOURCE_CLAIMS}) & self.runtime.kinds.keys()
-        return frozenset({*KINDS, APISERVICES.key}) | offered
+        return frozenset({*KINDS, *BESIDES}) | offered
 
     @property
     def waits_for(self) -> frozenset[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.kinds.catalogue import APISERVICES
+from dashboard.kinds.webhooks import WEBHOOKS
 
 from .world import (
     World,
@@ -922,6 +923,17 @@ CLUSTER: dict[str, Example] = {
 }  # fmt: skip
 
 
+def webhook(policy: str | None = "Fail", **rule: Any) -> tuple[str, dict[str, Any]]:
+    """One that asks a Service about Deployments in some namespaces."""
+    asks = {"apiGroups": ["apps"], "operations": ["CREATE", "UPDATE"], "resources": ["deployments"]} | rule
+    hook = {
+        "name": "check.example.com", "clientConfig": {"service": {"namespace": "shop", "name": "policy"}},
+        "rules": [asks], "namespaceSelector": {"matchLabels": {"team": "a"}},
+    }  # fmt: skip
+    hooks = [hook | {"failurePolicy": policy} if policy else hook]
+    return WEBHOOKS[0].plural, {"metadata": {"name": "policy"}, "webhooks": hooks}
+
+
 def binding(role: str, **more: Any) -> dict[str, Any]:
     return {"metadata": meta("operators"), "roleRef": {"kind": "Role", "name": role}} | more
 
@@ -931,6 +943,13 @@ ROLE = {"metadata": meta("operator")}
 BINDING = ("rolebindings", "shop", "operators")
 
 ACCESS: dict[str, Example] = {
+    "webhook-unreachable": Example(
+        World(webhook()).reading("services"), (WEBHOOKS[0].plural, "", "policy"), "bad",
+        "ValidatingWebhookConfiguration policy lets nobody create or update deployments in namespaces with team=a: "
+        "its webhook check.example.com calls Service policy in shop, which does not exist.",
+        "Delete it if what it belonged to is gone; else restore that Service.",
+        "failurePolicy: Fail: without an answer, the request is refused",
+    ),
     "binding-no-role": Example(
         World(("rolebindings", binding("gone")), ("roles", ROLE)), BINDING, "warn",
         "RoleBinding operators in shop grants no permissions: Role gone does not exist.",

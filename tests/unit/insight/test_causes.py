@@ -322,7 +322,7 @@ CALL = 'Internal error occurred: failed calling webhook "policy.example": failed
     [
         # As API servers of 1.36 said it to a ReplicaSet.
         ('"https://gone.hooks.svc:443/v?timeout=2s": service "gone" not found',
-         "can't be reached: Service gone in hooks does not exist", "Restore Service gone in hooks", "gone"),
+         "can't be reached: Service gone in hooks does not exist", "Restore Service gone in hooks", ""),
         ('"https://127.0.0.1:1/x?timeout=2s": dial tcp 127.0.0.1:1: connect: connection refused',
          "can't be reached", "Check that its backend is running", ""),
         ('"https://hook.hooks.svc:443/v?timeout=2s": tls: failed to verify certificate: x509: certificate is valid',

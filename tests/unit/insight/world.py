@@ -12,6 +12,7 @@ from dashboard.kinds.catalogue import RESOURCE_CLAIMS
 from dashboard.kinds.meta import ObjectMeta
 from dashboard.kinds.secrets import Secret
 from dashboard.kinds.tablekinds import Resource, TableKind
+from dashboard.kinds.webhooks import WEBHOOKS
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -35,7 +36,8 @@ class World:
 
     def put(self, plural: str, manifest: dict[str, Any]) -> Any:
         """The manifest just as it is."""
-        obj = KINDS[plural].decode_object(json.dumps(manifest).encode())
+        kind = next((each for each in WEBHOOKS if each.plural == plural), None) or KINDS[plural]
+        obj = kind.decode_object(json.dumps(manifest).encode())
         self._kept.setdefault(plural, {})[obj.metadata.namespace, obj.metadata.name] = obj
         return obj
 

@@ -14,8 +14,7 @@ from dashboard.cache.reflector import ReflectorStatus
 from dashboard.cache.store import Store
 from dashboard.errors import Forbidden
 from dashboard.kinds import KINDS
-from dashboard.kinds.catalogue import APISERVICES
-from dashboard.kinds.tablekinds import TableKind
+from dashboard.kinds.catalogue import Kinds
 from dashboard.kube.access import Decision, Question
 from dashboard.live.hourly import series_of
 from dashboard.live.session import Identity, Session
@@ -31,7 +30,7 @@ class Cache:
     def __init__(self) -> None:
         self.kinds = KINDS
         self.stores: dict[str, Store[Any]] = {
-            key: Store(kind) for key, kind in (KINDS | {APISERVICES.key: TableKind.of(APISERVICES)}).items()
+            key: Store(kind) for key, kind in (KINDS | dict(Kinds(KINDS))).items()
         }
 
     def store(self, plural: str) -> Store[Any]:

@@ -12,7 +12,7 @@ from django.http import QueryDict
 from dashboard.insight import findings
 from dashboard.insight.protocols import unlisted
 from dashboard.kinds import KINDS
-from dashboard.kinds.catalogue import APISERVICES
+from dashboard.kinds.catalogue import BESIDES
 from dashboard.live.screens import overview
 from dashboard.live.screens.overview import OverviewScreen
 from dashboard.queries import reader as reader_module
@@ -33,7 +33,7 @@ POD = {
 }
 
 
-READ = frozenset(KINDS) | {APISERVICES.key}
+READ = frozenset(KINDS) | BESIDES
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
