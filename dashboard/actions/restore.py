@@ -50,6 +50,7 @@ from .operation import OperationAction, Plan, Run, Step, iso, operation_step, pa
 from .permits import changes_required
 from .problems import Unconfirmed
 from .restore_scaling import with_scaling
+from .restore_traffic import with_traffic
 from .restore_values import with_breaks
 from .restored_pods import RestoredPods, lost_claims, restored_pods
 
@@ -368,6 +369,7 @@ async def restore_preview(order: RestoreOrder) -> RestorePreview:
     ]
     plans = await with_breaks(restoring, await planned_all(restoring, kept[:MAX_TRIED]), kept)
     plans = await with_scaling(order.transport, plans)
+    plans = await with_traffic(order.transport, plans)
     targets = targets_of(order.choice, kept)
     shown = Shown(
         **order_facts(order),

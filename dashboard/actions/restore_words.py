@@ -39,9 +39,10 @@ def restore_words(found: RestorePreview, choice: Choice) -> RestoreWords:
     if broken and state == "info":
         state = "bad"
         texts.append(f"New pods of {listed(broken)} will not start: each says why.")
+    notices = [*lowered_notices(found.plans), *_cut(found.plans), *found.pods.notices, *_warned(found.plans)]
     return RestoreWords(
         state=state, headline=headline, text=" ".join([*texts, *_texts(found, counts, refusing)]),
-        notices=(*lowered_notices(found.plans), *found.pods.notices, *_warned(found.plans)), broken=broken, where=where,
+        notices=tuple(notices), broken=broken, where=where,
     )  # fmt: skip
 
 
@@ -86,6 +87,12 @@ def _texts(found: RestorePreview, counts: Mapping[Does, int], refusing: int) -> 
     if found.pods.text:
         texts.append(found.pods.text)
     return texts
+
+
+def _cut(plans: Sequence[Planned]) -> list[Notice]:
+    """Whose clients get no answer any more; each says why."""
+    cut = listed([plan.placed.where for plan in plans if plan.cuts], "more objects")
+    return [Notice("bad", "Requests are not answered any more", f"{cut}: see what each says.")] if cut else []
 
 
 def _warned(plans: Sequence[Planned]) -> list[Notice]:

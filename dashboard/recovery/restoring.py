@@ -56,8 +56,8 @@ class Placed:
 class Planned:
     """What is done with an object, and why (``notes``, sentences). ``live`` is what is there, ``made`` what is sent.
     ``tried``: the API server took a dry run of it; one in a namespace that does not exist yet can't be tried.
-    ``breaks``: whose new pods do not start with it. ``loses``: as it scales down, claims are deleted. ``warnings`` are
-    the API server's, of the dry run.
+    ``breaks``: whose new pods do not start with it. ``loses``: as it scales down, claims are deleted. ``cuts``:
+    requests are answered no more. ``warnings`` are the API server's, of the dry run.
     """
 
     key: str
@@ -68,6 +68,7 @@ class Planned:
     secret: bool = False
     breaks: tuple[str, ...] = ()
     loses: bool = False
+    cuts: bool = False
     warnings: tuple[str, ...] = ()
     live: Manifest | None = field(default=None, repr=False)
     made: Manifest | None = field(default=None, repr=False)

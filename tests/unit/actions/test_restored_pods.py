@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from dashboard.actions.restore_scaling import with_scaling
+from dashboard.actions.restore_traffic import with_traffic
+from dashboard.actions.restore_words import restore_words
 from dashboard.actions.restored_pods import (
     MAX_ASKED,
     RestoredPods,
@@ -18,6 +20,7 @@ from dashboard.actions.restored_pods import (
 )
 from dashboard.errors import Forbidden
 from dashboard.kinds import KINDS
+from dashboard.recovery.choice import Choice
 from dashboard.recovery.restoring import Placed, Planned
 
 SIZE = {"requests": {"cpu": "500m"}}
@@ -179,3 +182,60 @@ async def test_an_autoscaler_that_takes_claims_is_told() -> None:
     assert (await told(scaler(2, namespace="copy"))).notes == ()
     restored = updated("statefulsets", "db", 5, 2)
     assert (await told(scaler(2), restored)).notes == (), "it lowers them itself"
+
+
+async def test_requests_that_are_answered_no_more_and_drains_that_block_are_told() -> None:
+    ports, labels = [{"port": 80, "name": "http"}], {"app": "web"}
+    service = {"selector": labels, "ports": ports, "type": "ClusterIP"}
+    ready = {"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}
+    backend = {"service": {"name": "web", "port": {"number": 80}}}
+    paths = [{"path": "/", "pathType": "Prefix", "backend": backend}]
+    rules = {"rules": [{"host": "shop.example", "http": {"paths": paths}}]}
+    there = {
+        "pods": [{"metadata": {"name": "web-1", "uid": "p", "labels": labels}, "spec": SPEC, **ready}],
+        "ingresses": [{"metadata": {"name": "web", "uid": "i"}, "spec": rules}],
+    }
+
+    class Shop:
+        async def request(self, method: str, gvr: Any, *, namespace: str, **_: Any) -> Any:
+            if namespace != "shop":
+                raise Forbidden("no", verb="list", resource=gvr.plural)
+            items = [
+                each | {"metadata": each["metadata"] | {"namespace": "shop"}}
+                for each in there.get(gvr.plural, [])
+            ]
+            return SimpleNamespace(body=json.dumps({"metadata": {}, "items": items}).encode())
+
+    async def told(*plans: Planned) -> Planned:
+        transport: Any = Shop()
+        return (await with_traffic(transport, plans))[0]
+
+    def again(plural: str, was: dict[str, Any], made: dict[str, Any], **more: Any) -> Planned:
+        live = {"metadata": {"name": "web", "namespace": "shop", "uid": "u"}, "spec": was}
+        return plan(plural, "web", made, does="update", live=live, **more)
+
+    unmatched = await told(again("services", service, service | {"selector": {"app": "old"}}))
+    assert unmatched.cuts and unmatched.notes[0].startswith("web would match no pod. It routes to 1 pod now.")
+    (notice,) = restore_words(
+        SimpleNamespace(  # type: ignore[arg-type]
+            plans=[unmatched], skipped=[], writes=1, more=0, targets=["shop"], pods=RestoredPods()
+        ),
+        Choice(),
+    ).notices
+    assert (notice.state, notice.text) == ("bad", "Service shop/web: see what each says.")
+
+    moved = again("services", service, service | {"ports": [{"port": 8080, "name": "http"}]})
+    assert "Ingress web routes to port 80 (http), which it no longer has" in (await told(moved)).text
+    backend["service"]["port"] = {"number": 8080}
+    assert not (await told(moved, again("ingresses", rules, rules))).cuts, "it is restored with it"
+
+    gone = await told(again("ingresses", rules, {"rules": []}))
+    assert gone.cuts and "shop.example/ is routed nowhere any more" in gone.text
+    assert (await told(plan("services", "new", service))).notes == ()
+    (unknown,) = (await told(again("services", service, service, namespace="copy"))).notes
+    assert unknown.startswith("Not all Pods and Ingresses there could be read")
+    assert (await told(plan("services", "new", service, namespace="copy"))).notes == ()
+
+    budget = {"maxUnavailable": 0, "selector": {"matchLabels": labels}}
+    assert "node drains will block" in (await told(plan("poddisruptionbudgets", "web", budget))).text
+    assert (await told(plan("poddisruptionbudgets", "web", budget | {"maxUnavailable": 1}))).notes == ()

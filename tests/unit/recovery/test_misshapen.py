@@ -11,6 +11,7 @@ import pytest
 
 from dashboard.actions.restore import restoring_of
 from dashboard.actions.restore_scaling import with_scaling
+from dashboard.actions.restore_traffic import with_traffic
 from dashboard.actions.restore_values import with_breaks
 from dashboard.actions.restored_pods import restored_pods
 from dashboard.errors import NotFound
@@ -96,6 +97,7 @@ async def test_each_is_planned_or_refused_and_stops_no_other(scratch: bool) -> N
     plans = [await restoring.plan(each, dry=False) for each in kept]
     assert {each.does for each in plans} >= {"create", "refused"}
     plans = await with_scaling(cluster, await with_breaks(restoring, plans, kept))
+    plans = await with_traffic(cluster, plans)
     await restored_pods(cluster, plans)
     assert all(each.effect for each in plans)
 
