@@ -104,10 +104,13 @@ class Bulk(OperationAction):
         operation = Operation.objects.filter(change=change).first()
         if operation is None or operation.state == Operation.State.RUNNING:
             return False, "While it is under way it can't be undone as a whole: stop it first."
-        made = operation.results.filter(data__has_key="change").count() or len(made_changes(change))
+        made = [bool(each.inverse) for _, each in made_changes(change)]
         if not made:
             return False, "It changed nothing, so there is nothing to undo."
-        return True, f"Undo restores what it changed of {plural(made, 'object')}, the newest change first."
+        if not any(made):
+            return False, "Nothing of it can be undone: the change of each object says why."
+        words = f"Undo restores what it changed of {plural(sum(made), 'object')}, the newest change first."
+        return True, words if all(made) else f"{words} The rest of it can't be undone."
 
 
 def at_a_time(change: Change) -> int:

@@ -184,6 +184,21 @@ async def test_what_changed_nothing_has_nothing_to_undo(mara: Somebody, cluster:
         await shown(mara, change)
 
 
+async def test_where_nothing_has_a_way_back_none_is_offered(mara: Somebody, cluster: Cluster) -> None:
+    change = await scaled(mara)
+    own = [each async for each in Change.objects.filter(action="scale").order_by("pk")]
+    await Change.objects.filter(pk=own[0].pk).aupdate(inverse={})
+    state = await change_undo_state(change=change)
+    assert state.possible and state.words == (
+        "Undo restores what it changed of 3 objects, the newest change first. The rest of it can't be undone."
+    )
+    await Change.objects.filter(action="scale").aupdate(inverse={})
+    state = await change_undo_state(change=change)
+    assert not state.possible and state.words.startswith("Nothing of it can be undone")
+    with pytest.raises(NoWayBack):
+        await shown(mara, change)
+
+
 async def test_while_it_is_under_way_it_is_stopped_first_and_then_undone_and_not_resumed(
     mara: Somebody, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -357,11 +372,11 @@ async def test_every_action_for_many_objects_is_undone_as_a_whole_or_says_why_no
     mara = await sync_to_async(Somebody)(cluster, action, **tried.typed)
     change = await scaled(mara)
     assert {key: _written(each) for key, each in cluster.objects.items()} != before
-    found = await shown(mara, change)
     if not tried.undone:
-        assert [one.state for one in found.each] == ["refused", "refused"] and not found.token
-        assert all(str(one.refusal) for one in found.each)
+        with pytest.raises(NoWayBack, match="the change of each object says why"):
+            await shown(mara, change)
         return
+    found = await shown(mara, change)
     assert [one.state for one in found.each] == ["change", "change"], [str(one.refusal) for one in found.each]
     undone = await applied(mara, change, found.token, confirm="2")
     await moved(mara)
