@@ -259,9 +259,11 @@ def _place(field: str, name: str, text: str) -> list[str]:
 
 
 def _variable(name: str, value: str | list[str], was: Manifest) -> Manifest:
-    """A variable; what was optional of where its value came from stays so."""
+    """A variable, as the API server has it: an empty value is left out. What was optional of where its value came from
+    stays so.
+    """
     if isinstance(value, str):
-        return {"name": name, "value": value}
+        return {"name": name, "value": value} if value else {"name": name}
     kind, source, key = value
     ref: Manifest = {"name": source, "key": key}
     for each in _FROM.values():

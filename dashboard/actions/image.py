@@ -34,6 +34,8 @@ class SetImage(ContainerAction):
 
     def put(self, container: Manifest, name: str, asked: str) -> None:
         container["image"] = asked
+        if not asked:  # as it was, of a form that was opened without one
+            del container["image"]
 
     def warnings(self, dry: DryRun) -> Iterator[Notice]:
         for _, made in changed_containers(dry):

@@ -8,8 +8,13 @@ import pytest
 
 from dashboard.actions.action import Manifest, Target
 from dashboard.actions.changedfields import merge_between
+from dashboard.actions.env import ENV
 from dashboard.actions.fieldwrites import FieldsAction, written_fields
+from dashboard.actions.image import IMAGE
+from dashboard.actions.resources import RESOURCES
 from dashboard.actions.revisions import current_revision, revisions_of
+from dashboard.actions.templates import ContainerAction
+from dashboard.errors import BadInput
 from dashboard.kinds import KINDS
 
 from .server import Server, _merge
@@ -31,6 +36,47 @@ def test_a_merge_patch_makes_the_one_of_the_other() -> None:
     _merge(made, patch)
     assert made == NEW
     assert merge_between(NEW, NEW) == {}
+
+
+CONTAINERS: list[Manifest] = [
+    {"name": "bare"},
+    {
+        "name": "app",
+        "image": "web@sha256:" + "a" * 64,
+        "env": [
+            {"name": "EMPTY"},
+            {"name": "LOG", "value": "info"},
+            {
+                "name": "KEY",
+                "valueFrom": {"secretKeyRef": {"name": "db", "key": "password", "optional": True}},
+            },
+            {"name": "TWICE", "value": "1"},
+            {"name": "TWICE", "value": "2"},
+            {"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+        ],
+        "resources": {
+            "limits": {"cpu": "1500m", "ephemeral-storage": "1Gi"},
+            "requests": {"memory": "128974848", "cpu": "0"},
+        },
+    },
+    {"name": "log", "image": "log", "resources": {"claims": [{"name": "gpu"}]}},
+]
+
+
+@pytest.mark.parametrize("action", [ENV, IMAGE, RESOURCES])
+@pytest.mark.parametrize("typed", ["", "ZZ=1\n", "9", "A=secret/db/key"])
+def test_nobody_is_said_to_have_changed_what_is_as_the_form_was_filled(
+    action: ContainerAction, typed: str
+) -> None:
+    there: Manifest = {"spec": {"template": {"spec": {"containers": CONTAINERS}}}}
+    for container in CONTAINERS:
+        for name in action.inputs:
+            field, base = f"{name}.{container['name']}", action.value(container, name)
+            try:
+                wanted = action.read({field: typed, f"was.{field}": base})
+            except BadInput:
+                continue
+            assert action.with_asked(there, wanted["was"]) == there, field
 
 
 def workload(**spec: Any) -> Manifest:
