@@ -23,6 +23,9 @@ PAGES = [
     "/c/tests/namespaces/-/{ns}/",
     "/c/tests/capacity/",
     "/c/tests/map/?namespace={ns}",
+    "/c/tests/resilience/",
+    "/c/tests/resilience/?lose=node/{node}",
+    "/c/tests/postmortem/",
     "/changes/",
     "/audit/",
 ]
