@@ -40,13 +40,25 @@ class KindChanges:
 
 @dataclass(frozen=True)
 class Comparison:
-    """``changes``: of those that no controller made, up to ``MAX_CHANGES``, kind by kind; ``partly``: the titles of
-    kinds of which not all fields were compared.
+    """``changes``: of those that no controller made, up to ``MAX_CHANGES``, kind by kind; ``more``: how many are beyond
+    these; ``partly``: the titles of kinds of which not all fields were compared.
     """
 
     kinds: Mapping[str, KindChanges] = field(default_factory=dict)
     changes: Sequence[ObjectChange] = ()
+    more: int = 0
     partly: Sequence[str] = ()
+
+
+def read_at_both(then: SeenReader, now: SeenReader, plural: str, chosen: Namespaces) -> Namespaces:
+    """Of the chosen namespaces those that the dashboard read at both moments: in another one nothing came or went by
+    being read since, or no longer.
+    """
+    found = chosen
+    for scopes in (then.scopes(plural), now.scopes(plural)):
+        if scopes is not None:
+            found = scopes if found is None else found & scopes
+    return found
 
 
 def seen_of(reader: SeenReader, plural: str, namespaces: Namespaces) -> Sequence[Any] | None:
@@ -61,11 +73,12 @@ def compared(then: Mapping[str, Sequence[Any] | None], now: Mapping[str, Sequenc
     kinds: dict[str, KindChanges] = {}
     changes: list[ObjectChange] = []
     partly: list[str] = []
+    named = 0
     for plural in COMPARED:
         before, after = then.get(plural), now.get(plural)
         if before is None or after is None:
             continue
-        found, more = _of_kind(plural, before, after)
+        found, cut = _of_kind(plural, before, after)
         counts = KindChanges()
         for obj, change in found:
             if change.what in ("created", "recreated"):
@@ -73,13 +86,15 @@ def compared(then: Mapping[str, Sequence[Any] | None], now: Mapping[str, Sequenc
             if change.what in ("deleted", "recreated"):
                 counts.deleted += 1
             counts.changed += change.what == "changed"
-            if obj.metadata.controller is None and len(changes) < MAX_CHANGES:
-                changes.append(change)
+            if obj.metadata.controller is None:
+                named += 1
+                if named <= MAX_CHANGES:
+                    changes.append(change)
         if found:
             kinds[plural] = counts
-        if more:
+        if cut:
             partly.append(KINDS[plural].title)
-    return Comparison(kinds, changes, partly)
+    return Comparison(kinds, changes, named - len(changes), partly)
 
 
 def _of_kind(

@@ -67,6 +67,10 @@ class SeenReader(Seen):
         """Whether a kind is kept up to date just now."""
         return self._all_cached.cache.watches(plural)
 
+    def scopes(self, plural: str) -> frozenset[str] | None:
+        """The namespaces of which the dashboard reads a kind, whoever looks; None: the whole cluster."""
+        return self._all_cached.cache.scopes(plural)
+
     def failure(self, plural: str) -> ClusterError | None:
         """Why a kind has no rows yet, when its first list failed or the right to it could not be found out."""
         status = self.status(plural)

@@ -50,11 +50,15 @@ def test_the_past_is_a_place_of_its_own_and_leads_back(page: Page, objects: Obje
     page.on("pageerror", lambda error: said.append(str(error)))
     sockets: list[str] = []
     page.on("websocket", lambda socket: sockets.append(socket.url))
-    page.goto(f"/c/tests/?at={quote(past)}")
+    page.goto(f"/c/tests/?at={quote(past)}&changes=all")
     sockets.clear()
     expect(page.locator("body")).to_have_class(re.compile(r"\bpast\b"))
     expect(page.locator("[data-freshness]")).to_have_attribute("data-freshness", "past")
     expect(page.locator("#tile-pods, .tile").first.locator(".now-v")).to_contain_text("now")
+    changed = page.locator(".a-changing li", has=page.get_by_role("link", name="web", exact=True))
+    expect(changed.filter(has_text=f"Deployment web in {objects.namespace}")).to_contain_text(
+        "scaled from 2 to 3"
+    )
     # Lists and objects are as they were, and nothing is offered.
     page.locator('#kinds a[data-nav="deployments"]').click()
     row = page.locator(f'#rows tr[data-namespace="{objects.namespace}"][data-name="web"]')

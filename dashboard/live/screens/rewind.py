@@ -26,6 +26,7 @@ from dashboard.queries.comparison import (
     KindChanges,
     ObjectChange,
     compared,
+    read_at_both,
     seen_of,
 )
 from dashboard.queries.marks import MAX_MARKS, TAIL, Mark, change_words, problem_marks
@@ -233,9 +234,13 @@ class PastOverviewScreen(OverviewScreen):
                 self._tiles_now = {
                     each["id"]: f"{each['value']} {each['of']}".strip() for each in now.tiles()
                 }
-                stores = {plural: seen_of(now.session.reader, plural, self.chosen) for plural in COMPARED}
-        then = {plural: seen_of(self.session.reader, plural, self.chosen) for plural in COMPARED}
-        self._compared = await off_loop(compared, then, stores)
+                readers = self.session.reader, now.session.reader
+                within = {plural: read_at_both(*readers, plural, self.chosen) for plural in COMPARED}
+                both = [
+                    {plural: seen_of(reader, plural, within[plural]) for plural in COMPARED}
+                    for reader in readers
+                ]
+        self._compared = await off_loop(compared, *both)
 
     def snapshot(self) -> Snapshot:
         made = super().snapshot()
@@ -280,8 +285,8 @@ class PastOverviewScreen(OverviewScreen):
                 for plural, each in found.kinds.items()
             ],
             "changes": [self._changed(each) for each in found.changes[:most]],
-            "changes_count": len(found.changes),
-            "changes_more": max(0, len(found.changes) - most),
+            "changes_count": len(found.changes) + found.more,
+            "changes_more": max(0, len(found.changes) - most) + found.more,
             "partly": found.partly,
             "changes_url": "" if self.all_changes else self._changes_url(),
         }
