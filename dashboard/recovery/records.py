@@ -9,23 +9,26 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from dashboard.models import AuditEntry, Backup, Change, SeenCluster
+from dashboard.models import AuditEntry, Backup, Change, Operation, SeenCluster
 
 from .archive import Summary
 
 __all__ = [
-    "Figures", "bad", "begun", "checked", "described", "ended", "failed", "figures", "gone", "known",
-    "last_made", "uids",
+    "Figures", "bad", "begun", "checked", "described", "drill_compared", "drill_passed", "drills", "ended", "failed",
+    "figures", "gone", "known", "last_made", "passed_drill", "uids",
 ]  # fmt: skip
 
 INTERRUPTED_AFTER = timedelta(hours=24)
 INTERRUPTED = "It was interrupted."
 CREATE = "backup create"  # in the audit: by the command
 MAX_MISSING = 100  # of what should have been in it
+MAX_DRILLS = 200  # of the newest, among which one that passed is looked for
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @transaction.atomic
@@ -122,21 +125,50 @@ def uids(names: Collection[str]) -> dict[str, str]:
     return {name: uid for name, uid in rows if name in wanted}
 
 
+def drills(context: str, after: datetime) -> QuerySet[Operation]:
+    """Those that were begun in a context after a moment, the newest first."""
+    found = Operation.objects.select_related("change").filter(
+        change__context=context, change__action="drill", change__created_at__gt=after
+    )
+    return found.order_by("-pk")
+
+
+def drill_compared(operation: Operation) -> dict[str, Any] | None:
+    """The step that compared, of a drill that came so far."""
+    return next(
+        (each for each in operation.steps if each["do"] == "compare" and each["state"] == "done"), None
+    )
+
+
+def drill_passed(operation: Operation) -> bool:
+    """Whether all that a drill restored was taken, and equal to the backup."""
+    compared = drill_compared(operation)
+    return compared is not None and not compared.get("failed")
+
+
+def passed_drill(context: str, after: datetime) -> Operation | None:
+    """The last of them that passed."""
+    return next((each for each in drills(context, after)[:MAX_DRILLS] if drill_passed(each)), None)
+
+
 @dataclass(frozen=True, slots=True)
 class Figures:
     """Of one context: its last complete backup that is still there, and how many failed since: one that was of some
-    namespaces alone also not since one of the same was made. Of another cluster that had its name, none counts.
+    namespaces alone also not since one of the same was made; and when the last drill that passed was begun. Of another
+    cluster that had its name, none counts.
     """
 
     context: str
     last: Backup | None
     failed: int
+    drilled: datetime | None
 
 
-def figures() -> list[Figures]:
-    """Of every context of which a backup was tried."""
+def figures(contexts: Collection[str] = ()) -> list[Figures]:
+    """Of these contexts, and of every one of which a backup was tried."""
     found = []
-    for context in Backup.objects.order_by("context").values_list("context", flat=True).distinct():
+    tried = Backup.objects.order_by("context").values_list("context", flat=True).distinct()
+    for context in sorted({*contexts, *tried}):
         rows = Backup.objects.filter(context=context)
         now = SeenCluster.objects.filter(context=context).order_by("-since", "-pk").first()
         if now is not None and now.uid:
@@ -153,7 +185,8 @@ def figures() -> list[Figures]:
             state=Backup.State.VERIFIED, namespaces=OuterRef("namespaces"), labels=OuterRef("labels"),
             began_at__gt=OuterRef("began_at"),
         )))  # fmt: skip
-        found.append(Figures(context, last, failed.count()))
+        drill = passed_drill(context, EVER if now is None else now.since)
+        found.append(Figures(context, last, failed.count(), None if drill is None else drill.created_at))
     return found
 
 

@@ -15,7 +15,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
 from dashboard.database import AWAY, in_database
 from dashboard.live.figures import Figures
-from dashboard.metrics import BACKUP_BYTES, BACKUP_FAILED, BACKUP_LAST, BACKUP_OBJECTS
+from dashboard.live.runtime import runtime
+from dashboard.metrics import BACKUP_BYTES, BACKUP_FAILED, BACKUP_LAST, BACKUP_OBJECTS, DRILL_PASSED
 from dashboard.recovery.records import figures
 from dashboard.recovery.shelf import shelves
 
@@ -56,11 +57,13 @@ async def metrics(request: HttpRequest) -> HttpResponse:
 
 
 async def _backups() -> None:
-    """Backups are made elsewhere: the database knows of them, each time anew. Without it nothing is said of them."""
-    for gauge in (BACKUP_LAST, BACKUP_OBJECTS, BACKUP_BYTES, BACKUP_FAILED):
+    """Backups are made elsewhere: the database knows of them, each time anew. Without it nothing is said of them. Of a
+    cluster that was never backed up, too, it is said that none failed: alerts know by it that there is one.
+    """
+    for gauge in (BACKUP_LAST, BACKUP_OBJECTS, BACKUP_BYTES, BACKUP_FAILED, DRILL_PASSED):
         gauge.clear()
     try:
-        found = await in_database(figures)()
+        found = await in_database(figures)(runtime.configured_names() | {each.name for each in runtime.added})
     except AWAY:
         return
     for each in found:
@@ -69,6 +72,8 @@ async def _backups() -> None:
             BACKUP_LAST.labels(each.context).set(each.last.verified_at.timestamp())
             BACKUP_OBJECTS.labels(each.context).set(each.last.objects_count)
             BACKUP_BYTES.labels(each.context).set(each.last.size_bytes)
+        if each.drilled is not None:
+            DRILL_PASSED.labels(each.context).set(each.drilled.timestamp())
 
 
 def has_token(request: HttpRequest) -> bool:

@@ -131,6 +131,9 @@ async def test_it_scrapes_with_the_token_and_every_rule_and_panel_says_something
                 alerts = await come(lambda: rules(api))
                 assert [rule["lastError"] for rule in alerts.values() if rule["health"] != "ok"] == []
                 assert alerts["ClusterUIStaleWatch"]["state"] == "inactive"
+                # There is a cluster, and no backup of it; so no drill is missed either.
+                assert alerts["ClusterUIBackupNever"]["state"] == "pending"
+                assert alerts["ClusterUIDrillOld"]["state"] == "inactive"
                 await come(lambda: told_by_all_panels(api))
                 await cluster.stop()
                 await come(lambda: is_stale(api))

@@ -79,6 +79,7 @@ class RecoveryScreen(ViewerScreen):
             Stored
         ] = ()  # the archives of this cluster that the viewer may know of, the newest first
         self.drills: Sequence[Operation] = ()
+        self.passed: Operation | None = None  # the last drill that did, which may be long before these
         self.under_way: Sequence[Operation] = ()
         self.known: Mapping[str, Backup] = {}
         self.velero = VeleroBackups()
@@ -107,7 +108,8 @@ class RecoveryScreen(ViewerScreen):
         if made is not None and self.shelf.read_at is not None and self.shelf.read_at < made:
             self.shelf = await shelves.now(fresh=True)
         self.own = await archives_told(self.session, self.shelf)
-        self.drills, self.under_way = await in_database(_operations)(context)
+        since = self.runtime.recognised.since
+        self.drills, self.passed, self.under_way = await in_database(_operations)(context, since)
         last = newest_whole(self._good, self.shelf.headers)
         shown = [*self._shown(), *([last] if last is not None else [])]
         self.known = await in_database(records.known)([each.url for each in shown])
@@ -242,7 +244,7 @@ class RecoveryScreen(ViewerScreen):
                 else "volume data is in no backup" if ready.claims else "no claims",
             }
         )  # fmt: skip
-        passed = next((each for each in self.drills if _passed(each)), None)
+        passed = self.passed
         age = datetime.now(UTC) - passed.created_at if passed is not None else None
         value, unit = _split(age)
         tiles.append(
@@ -499,34 +501,23 @@ def _volumes(record: Backup | None) -> str:
     return f"VolumeSnapshots of {record.snapshots} of {plural(record.claims, 'claim')}."
 
 
-def _operations(context: str) -> tuple[list[Operation], list[Operation]]:
-    """Its drills, and what is under way: where all act as one now, nothing from when they did not."""
-    found = Operation.objects.select_related("change").filter(
-        change__context=context, change__created_at__gt=own_past(context)
-    )
-    found = found.order_by("-pk")
-    drills = list(found.filter(change__action="drill")[:DRILLS])
-    running = found.filter(change__action__in=UNDER_WAY, state=Operation.State.RUNNING)
-    return drills, list(running[:5])
-
-
-def _compared(operation: Operation) -> dict[str, Any] | None:
-    """The step that compared, of a drill that came so far."""
-    return next(
-        (each for each in operation.steps if each["do"] == "compare" and each["state"] == "done"), None
-    )
-
-
-def _passed(operation: Operation) -> bool:
-    compared = _compared(operation)
-    return compared is not None and not compared.get("failed")
+def _operations(context: str, since: datetime) -> tuple[list[Operation], Operation | None, list[Operation]]:
+    """Its drills, the last of them that passed, and what is under way: of the cluster that has its name ``since``, and
+    where all act as one now, nothing from when they did not.
+    """
+    after = max(own_past(context), since)
+    running = Operation.objects.select_related("change").filter(
+        change__context=context, change__created_at__gt=after, change__action__in=UNDER_WAY,
+        state=Operation.State.RUNNING,
+    )  # fmt: skip
+    drills = list(records.drills(context, after)[:DRILLS])
+    return drills, records.passed_drill(context, after), list(running.order_by("-pk")[:5])
 
 
 def drill_words(operation: Operation) -> tuple[str, str]:
     """The state of a drill ("ok", "warn", "bad") and a sentence."""
-    compared = _compared(operation)
-    if compared is not None:
-        return ("bad" if compared.get("failed") else "ok"), str(compared["text"])
+    if (compared := records.drill_compared(operation)) is not None:
+        return ("ok" if records.drill_passed(operation) else "bad"), str(compared["text"])
     if operation.state == Operation.State.RUNNING:
         return "warn", "It is in progress."
     wrong = next(

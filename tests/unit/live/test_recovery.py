@@ -322,6 +322,71 @@ async def test_where_backups_go_without_a_setting_is_said_plainly(tmp_path: Path
     assert str(tmp_path) not in html_of(screen)
 
 
+async def drilled(day: int, *, context: str = "tests", over: bool = True, **compared: Any) -> Change:
+    """A drill of that day of November, by what became of its comparison."""
+    at = datetime(2026, 11, day, tzinfo=UTC)
+    change = await Change.objects.acreate(
+        user=(await User.objects.aget_or_create(username="mara"))[0], context=context, action="drill", nonce=f"{day}",
+        result={"archive": f"file:///store/tests_{day}.tar.zst"}, created_at=at,
+    )  # fmt: skip
+    step = {"do": "compare", "state": "done", "text": f"3 of 3 objects, on {day}.", "failed": 0} | compared
+    await Operation.objects.acreate(
+        change=change, state="done" if over else "running", steps=[step], created_at=at
+    )
+    return change
+
+
+def tile(screen: RecoveryScreen) -> dict[str, str]:
+    [found] = [each for each in screen._head()["tiles"] if each["title"] == "Last drill passed"]
+    return found
+
+
+async def test_drills_are_listed_and_the_last_that_passed_is_told_on_top(storage: Storage) -> None:
+    screen = opened()
+    await rows(screen)
+    assert (tile(screen)["value"], tile(screen)["state"]) == ("never", "warn")
+    assert "No drill yet" in render.region("recovery_drills", screen._drills()).html
+    passed = await drilled(2)
+    failed = await drilled(3, text="2 of 3 objects, 1 failed.", failed=1)
+    stopped = await drilled(4, do="write", state="left", text="The archive is damaged.")
+    running = await drilled(5, over=False, do="write", text="")
+    await drilled(6, context="other")
+    await rows(screen)
+    told = screen._drills()["rows"]
+    assert [(each["state"], each["title"], each["name"], each["text"]) for each in told] == [
+        ("warn", "Under way", "tests_5.tar.zst", "It is in progress."),
+        ("bad", "Failed", "tests_4.tar.zst", "The archive is damaged."),
+        ("bad", "Failed", "tests_3.tar.zst", "2 of 3 objects, 1 failed."),
+        ("ok", "Passed", "tests_2.tar.zst", "3 of 3 objects, on 2."),
+    ]
+    html = unescape(render.region("recovery_drills", screen._drills()).html)
+    for change in (passed, failed, stopped, running):
+        assert f'href="/changes/{change.pk}/"' in html
+    assert "Passed: " in html and "2026-11-02T00:00:00Z" in html
+    assert tile(screen)["value"].isdigit() and tile(screen)["of"].endswith(" ago")
+    assert (tile(screen)["state"], tile(screen)["note"]) == ("", "3 of 3 objects, on 2.")
+    head = render.region("recovery_head", screen._head()).html
+    assert "Last drill passed" in head and "3 of 3 objects, on 2." in head
+
+
+async def test_a_drill_that_passed_is_told_behind_however_many_that_did_not(storage: Storage) -> None:
+    await drilled(1)
+    for day in range(2, 16):
+        await drilled(day, failed=1)
+    screen = opened()
+    await rows(screen)
+    assert {each["state"] for each in screen._drills()["rows"]} == {"bad"}
+    assert (tile(screen)["value"] != "never", tile(screen)["note"]) == (True, "3 of 3 objects, on 1.")
+
+
+async def test_a_drill_of_another_cluster_that_had_the_name_is_none_of_this(storage: Storage) -> None:
+    await drilled(1)
+    screen = opened()
+    screen.runtime.recognised = Recognised("now", "tests", datetime(2026, 11, 2, tzinfo=UTC))
+    await rows(screen)
+    assert (screen._drills()["rows"], tile(screen)["value"]) == ([], "never")
+
+
 async def test_that_there_is_no_storage_is_said_once(settings: Any) -> None:
     settings.CLUSTER_UI_BACKUP_TO = ""
     screen = opened()

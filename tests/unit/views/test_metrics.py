@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import AsyncClient, AsyncRequestFactory
 
 from dashboard.database import in_database
+from dashboard.live.runtime import Runtime
 from dashboard.metrics import LOOP_LAG
-from dashboard.models import Backup, SeenCluster
+from dashboard.models import Backup, Change, Operation, SeenCluster
 from dashboard.views.metrics import metrics
 
 pytestmark = pytest.mark.django_db
@@ -89,6 +91,48 @@ async def test_the_last_good_backup_of_each_cluster_and_what_failed_since() -> N
     )
     assert 'cluster_ui_backup_failed{context="moved"} 0.0' in said
     assert 'cluster_ui_backup_last_good_objects{context="back"} 4.0' in said
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_last_drill_that_passed_and_clusters_that_were_never_backed_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Runtime, "configured_names", lambda _: frozenset({"new", "moved"}))
+
+    def drill(context: str, day: int, **compared: Any) -> None:
+        at, user = NOW + timedelta(days=day), User.objects.get_or_create(username="mara")[0]
+        change = Change.objects.create(
+            user=user, context=context, action="drill", nonce=f"{context}-{day}", created_at=at
+        )
+        steps = [{"do": "make", "state": "done"}, {"do": "compare", "state": "done", "failed": 0} | compared]
+        Operation.objects.create(change=change, steps=steps, created_at=at)
+
+    def make() -> None:
+        for context in ("prod", "dev"):
+            Backup.objects.create(
+                context=context, state="verified", by="x", url="", began_at=NOW, ended_at=NOW
+            )
+        drill("prod", 1)
+        drill("prod", 2)
+        drill("prod", 3, failed=1)
+        drill("prod", 4, state="failed")
+        drill("dev", 1, failed=2)
+        drill("moved", 1)  # before the name led to this cluster
+        SeenCluster.objects.create(
+            context="moved", uid="new", server="", records="moved", since=NOW + timedelta(days=2)
+        )
+
+    await in_database(make)()
+    said = (await From(HERE).get("/metrics")).content.decode()
+    passed = {
+        line.partition("}")[0].partition('"')[2].rstrip('"'): float(line.rpartition(" ")[2])
+        for line in said.splitlines()
+        if line.startswith("cluster_ui_drill_last_passed_timestamp_seconds{")
+    }
+    assert passed == {"prod": (NOW + timedelta(days=2)).timestamp()}
+    for context in ("new", "moved"):
+        assert f'cluster_ui_backup_failed{{context="{context}"}} 0.0' in said
+        assert f'cluster_ui_backup_last_good_timestamp_seconds{{context="{context}"}}' not in said
 
 
 PROXIES = (
