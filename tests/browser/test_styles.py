@@ -68,3 +68,38 @@ def test_values_that_are_shown_in_full_are_not_shown_again_beside_their_keys(pie
     ):
         show(piece, f'<div id="page">{keys}<section id="values">{value}</section></div>')
         assert [each.is_visible() for each in piece.locator("dd > *").all()] == shown
+
+
+def test_the_preview_is_the_main_button_until_there_is_something_to_apply(piece: Page) -> None:
+    button = '<button class="btn" name="step" value="preview">Preview</button>'
+    main = '<button class="btn main">Scale</button>'
+    for state, loudest in ((" hidden", True), ("", False)):
+        decide = f'<section class="card decide"{state}></section>'
+        form = f'<form class="change"><section class="fields">{button}</section><div id="preview">{decide}</div></form>'
+        show(piece, form + main)
+        colours = piece.locator(".btn").evaluate_all(
+            "all => all.map(one => getComputedStyle(one).backgroundColor)"
+        )
+        assert (colours[0] == colours[1]) is loudest
+
+
+def test_a_short_value_of_a_configmap_is_seen_in_full_beside_a_preview_too(piece: Page) -> None:
+    piece.set_viewport_size({"width": 1200, "height": 700})
+    value = "postgres://shop@database-0.database.shop.svc.cluster.local:5432/shop?application_name=web"
+    buttons = '<span class="end btns"><a class="btn">D</a></span>'
+    head = f'<div class="editor-h"><input class="mono" value="DB_URL">{buttons}</div>'
+    text = f'<textarea class="mono" rows="1" wrap="off">{value}</textarea>'
+    editor = f'<fieldset class="editor short">{head}{text}</fieldset>'
+    fields = f'<section class="card fields"><div class="body form"><div class="editors">{editor}</div></div></section>'
+    widths = []
+    for preview in (
+        '<section class="decide" hidden></section>',
+        '<section class="card decide">Save</section>',
+    ):
+        show(piece, f'<form class="change">{fields}<div id="preview">{preview}</div></form>')
+        shown = piece.locator("textarea")
+        assert shown.evaluate(
+            "one => [one.scrollWidth - one.clientWidth, one.scrollHeight - one.clientHeight]"
+        ) == [0, 0]
+        widths.append(shown.evaluate("one => one.offsetWidth"))
+    assert widths[0] > 2 * widths[1], "without a preview beside it the form has the whole width"
