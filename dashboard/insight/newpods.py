@@ -297,7 +297,7 @@ def quota_words(objects: Objects, made: NewPods) -> QuotaWords | None:
         if made.gone and not blocked
         else plural(tightest.pods, "more pod", "more pods")
     )
-    text = parts(bold(f"ResourceQuota {tightest.quota}"), f" allows {more} of this size")
+    text = parts(bold(f"ResourceQuota {tightest.quota}"), f" allows {more} like those of {made.maker}")
     ref = Ref("ResourceQuota", made.namespace, tightest.quota, "resourcequotas")
     fits = enough and not blocked
     effect = Effect("ok" if fits else "warn", "gauge", text, tightest.why, "" if fits else "refuses", ref)

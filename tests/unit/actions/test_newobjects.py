@@ -563,7 +563,7 @@ async def test_a_deployment_says_whether_quota_and_nodes_take_its_pods() -> None
     checks = await looked("deployments", IMAGE | {"requests_cpu": ["1"]}, objects)
     quotas = [each for each in checks.effects if each.icon == "gauge"]
     assert [(text_of(each.text), each.word) for each in quotas] == [
-        ("ResourceQuota small allows 1 more pod of this size", "refuses")
+        ("ResourceQuota small allows 1 more pod like those of shop", "refuses")
     ]
     assert any(each.icon == "server" for each in checks.effects)
     typing = await looked("deployments", IMAGE, objects, whole=False)

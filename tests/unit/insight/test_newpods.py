@@ -67,7 +67,7 @@ def test_where_no_quota_counts_pods_nothing_is_said() -> None:
 def test_more_replicas_than_a_quota_allows() -> None:
     found = world(quota({"pods": "4", "requests.cpu": "4"}, {"pods": "3", "requests.cpu": "1500m"}))
     assert said(found, became(found, replicas=5)) == (
-        "ResourceQuota most allows 1 more pod of this size",
+        "ResourceQuota most allows 1 more pod like those of web",
         "The quota of shop allows 4 of 5 pods",
         "ResourceQuota most (pods) refuses 1 pod.",
     )
@@ -113,7 +113,7 @@ def test_larger_pods_take_what_the_old_ones_leave() -> None:
     after = World().add("deployments", deployment(template=large, **ONE_LESS))
     made = list(pods_created(found, web(found), after, templated=True))
     assert said(found, made) == (
-        "ResourceQuota most allows 2 pods of this size",
+        "ResourceQuota most allows 2 pods like those of web",
         "The quota of shop allows 2 of 3 pods",
         "ResourceQuota most (requests.cpu) refuses 1 pod.",
     )
