@@ -54,7 +54,7 @@ def _cells(row: Mapping[str, Any], now: datetime) -> str:
         if cell["kind"] == "status":
             classes = "c-st"
             # Nothing to say is not good news: no tick stands before a <none>.
-            if state != "ok" or cell["text"] not in _ABSENT:
+            if state != "ok" or cell["text"] not in _ABSENT | {"0"}:
                 why = f'<span class="why">{reason}</span>' if reason else ""
                 text = f'<span class="st {state}">{svg(STATE_ICONS[state], "i")}{text}</span>{why}'
             text = f'<div class="sw">{text}</div>'
@@ -85,15 +85,16 @@ def _cell_text(cell: Mapping[str, Any], now: datetime) -> str:
     since = cell["since"]
     if since is None or not cell["form"] or cell["until"] is not None:
         text, hint = cell["text"], cell["hint"]
-        # What is not there, or is nothing, stands back; the word stays kubectl's.
-        words = f'<span class="zero">{escape(text)}</span>' if text in _ABSENT else escape(text)
+        # What is nothing, or is not there, stands back; the word stays kubectl's. A phone leaves out what is not there.
+        classes = "zero absent" if text in _ABSENT else "zero" if text == "0" else ""
+        words = f'<span class="{classes}">{escape(text)}</span>' if classes else escape(text)
         return f'{words} <span class="hint">{escape(hint)}</span>' if hint else words
     if cell["form"] != "ago":
         return time_element(since, "age", now)
     return f'{escape(cell["text"])} <span class="muted">({time_element(since, "ago", now)})</span>'
 
 
-_ABSENT = frozenset({"0", "<none>", "<unset>", "<unknown>", "-", ""})
+_ABSENT = frozenset({"<none>", "<unset>", "<unknown>", "-", "–", ""})
 # Names of more letters may go on in a second line where a list has little room.
 LONG_NAME = 30
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -17,6 +18,9 @@ Verdicts = dict[tuple[str, str, str], Finding]  # by plural, namespace and name
 
 # A rollout or scaling whose pods fail is no change that comes to its end by itself: only the pods tell.
 WORKLOADS = frozenset({"deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs"})
+
+
+COUNTED = re.compile(r"has \d+ of \d+ pods? ready: ")
 
 
 class JudgedRows:
@@ -44,9 +48,10 @@ class JudgedRows:
     def _make(self, obj: Any) -> Row:
         row = self._plain.row(obj)
         finding = self._verdicts.get((self._plural, row.namespace, row.name))
-        if finding is None or (self._plural in WORKLOADS and row.state != "info"):
+        if finding is None or (self._plural in WORKLOADS and row.state not in ("info", finding.severity)):
             return row  # it tells itself how it is
-        # The row names the object already.
+        # The row names the object already, and counts its pods.
         said = "".join(text for text, _ in finding.text[1:]).strip().removeprefix(f"in {row.namespace} ")
+        said = COUNTED.sub("", said)
         state = row.state if finding.severity == "note" else finding.severity
         return msgspec.structs.replace(row, state=state, reason=shorten(said, 160))

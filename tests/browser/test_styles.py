@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
+
+from dashboard.tablerow import row_html
 
 CSS = Path(__file__).parents[2] / "static" / "css"
 
@@ -103,3 +106,26 @@ def test_a_short_value_of_a_configmap_is_seen_in_full_beside_a_preview_too(piece
         ) == [0, 0]
         widths.append(shown.evaluate("one => one.offsetWidth"))
     assert widths[0] > 2 * widths[1], "without a preview beside it the form has the whole width"
+
+
+def test_a_row_on_a_phone_says_what_there_is_by_the_names_of_the_columns(piece: Page) -> None:
+    piece.set_viewport_size({"width": 390, "height": 700})
+    row = {
+        "id": "row-1", "namespace": "shop", "name": "web", "head": "web", "tail": "", "url": "/web/", "state": "ok",
+        "reason": "", "changed": "", "has_status": False,
+        "cells": [
+            {"key": key, "text": text, "kind": kind, "form": "", "hint": "", "num": False, "url": ""}
+            | {"since": None, "until": None}
+            for key, text, kind in (
+                ("name", "web", "name"), ("external-ip", "<none>", "text"), ("port-s", "80/TCP", "text"),
+                ("cpu", "–", "text"), ("restarts", "0", "text"),
+            )
+        ],
+    }  # fmt: skip
+    show(piece, f'<table class="tb cards"><tbody>{row_html(row, datetime.now(UTC))}</tbody></table>')
+    assert piece.locator("td:visible").evaluate_all("all => all.map(one => one.dataset.col)") == [
+        "port-s",
+        "restarts",
+    ]
+    label = piece.locator("[data-col=port-s]").evaluate("one => getComputedStyle(one, '::before').content")
+    assert label == '"port(s) "'

@@ -77,3 +77,27 @@ def test_a_note_leaves_the_state_as_it_is() -> None:
     ]
     assert (row.state, row.reason) == ("ok", "is not used.")
     assert msgspec.structs.asdict(row)["uid"] == "s3"
+
+
+def test_a_workload_that_fails_is_told_as_on_the_overview_without_the_count_of_its_own_column() -> None:
+    kind = KINDS["deployments"]
+    store: Store[Any] = Store(kind)
+    refused = {"type": "ReplicaFailure", "status": "True", "message": 'pods "web-" is forbidden: no quota'}
+    raw = {
+        "metadata": {"name": "web", "namespace": "shop", "uid": "web", "resourceVersion": "1"},
+        "spec": {"replicas": 1},
+        "status": {"conditions": [refused]},
+    }
+    store.add([kind.decode_object(json.dumps(raw).encode())])
+    judged = JudgedRows(KindRows(kind, store), store)
+    (row,) = judged.follow({}).all()
+    assert (row.state, row.reason) == ("bad", 'pods can\'t be created: pods "web-" is forbidden: no quota')
+    ref = Ref("Deployment", "shop", "web", "deployments")
+    for severity, told in (
+        ("bad", "no more can be created, because ServiceAccount web does not exist."),
+        ("warn", row.reason),
+    ):
+        text = (("Deployment web", ref), (f" in shop has 0 of 1 pod ready: {told}", None))
+        finding = Finding(rule="creation", severity=severity, weight=1, ref=ref, text=text)
+        (shown,) = judged.follow({("deployments", "shop", "web"): finding}).all()
+        assert (shown.state, shown.reason) == ("bad", told)
