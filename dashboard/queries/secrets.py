@@ -169,15 +169,15 @@ def _certificate(pem: bytes, now: datetime) -> list[SecretFact]:
     facts = [
         SecretFact("Certificate of", found.subject or "nobody by name"),
         SecretFact(
-            "Good for",
+            "Names",
             ", ".join(found.names) or "no names: browsers refuse it",
             "ok" if found.names else "warn",
         ),
-        SecretFact("Issued by", "itself" if found.self_signed else found.issuer),
+        SecretFact("Issued by", "itself (self-signed)" if found.self_signed else found.issuer),
         SecretFact("Expires", words, state, found.not_after),
     ]
     if found.not_before > now:
-        facts.append(SecretFact("Not good before", "", "bad", found.not_before))
+        facts.append(SecretFact("Not valid before", "", "bad", found.not_before))
     return facts
 
 

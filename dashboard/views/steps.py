@@ -13,7 +13,7 @@ from dashboard.actions.action import Preview
 from dashboard.actions.bulk_pace import ORDER_FIELD, TIMEOUT_FIELD
 from dashboard.actions.diff import Line
 from dashboard.actions.problems import StaleView, UnderWay
-from dashboard.errors import BadInput, ClusterError, ReadOnly
+from dashboard.errors import BadInput, ClusterError, Invalid, ReadOnly
 from dashboard.insight import Effect, Notice
 from dashboard.kinds.rows import plural
 from dashboard.live.runtime import ClusterRuntime
@@ -174,7 +174,9 @@ def told_error(error: ClusterError) -> dict[str, str]:
 def refusal_context(error: ClusterError, way_out: tuple[str, str] | None = None) -> dict[str, str]:
     """Why a form cannot be used, before anything is typed, and where to go."""
     url, link = (reverse("clusters"), "Clusters") if isinstance(error, ReadOnly) else way_out or ("", "")
-    return {"url": url, "link": link} | told_error(error)
+    # Nothing has been typed that could be invalid: the object, as it is, is not one for this.
+    title = {"title": "This can't be done now"} if isinstance(error, Invalid) else {}
+    return {"url": url, "link": link} | told_error(error) | title
 
 
 def conflict_context(error: StaleView) -> dict[str, str]:

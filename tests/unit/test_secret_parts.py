@@ -47,7 +47,7 @@ async def test_a_certificate_shows_its_public_part_and_when_it_ends() -> None:
     )
     facts = {fact.label: fact for fact in found.facts}
     assert facts["Certificate of"].value == "C=SE, O=Shöp, CN=shop.example"
-    assert "*.shop.example" in facts["Good for"].value and facts["Issued by"].value == "itself"
+    assert "*.shop.example" in facts["Names"].value and facts["Issued by"].value == "itself (self-signed)"
     assert facts["Expires"].state == "ok" and facts["Expires"].until is not None
     assert "hidden-key" not in repr(found)
     certificate = read_certificate(PEM)

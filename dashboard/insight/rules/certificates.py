@@ -43,23 +43,23 @@ def _time(about: Ref, secret: Ref, certificate: Certificate, where: Parts, now: 
         Evidence(
             f"Secret {secret.name}", f"valid from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC", secret
         ),
-        *stands("Issued by", "itself" if certificate.self_signed else certificate.issuer),
+        *stands("Issued by", "itself (self-signed)" if certificate.self_signed else certificate.issuer),
     )
     if last <= now:
         text = parts(
             *subject(about),
-            " shows a certificate",
+            " has a certificate",
             *where,
             f" that expired on {last:%Y-%m-%d}: browsers refuse it.",
         )
         return [Finding("certificate-expired", "bad", 73, about, text, step, evidence, last)]
     if first > now:
         text = parts(
-            *subject(about), " shows a certificate", *where, f" that is valid only from {first:%Y-%m-%d} on."
+            *subject(about), " has a certificate", *where, f" that is valid only from {first:%Y-%m-%d} on."
         )
         return [Finding("certificate-early", "bad", 57, about, text, step, evidence)]
     if last - now < min(LATE, (last - first) / SHARE):
-        text = parts(*subject(about), " shows a certificate", *where, f" that expires on {last:%Y-%m-%d}.")
+        text = parts(*subject(about), " has a certificate", *where, f" that expires on {last:%Y-%m-%d}.")
         return [Finding("certificate-expires", "warn", 43, about, text, step, evidence)]
     return []
 
@@ -73,7 +73,7 @@ def _hosts(
     good = listed(certificate.names) or "no name at all"
     text = parts(
         *subject(about),
-        " shows a certificate",
+        " has a certificate",
         *where,
         f" that is not valid for {listed(bare)}: browsers refuse it.",
     )

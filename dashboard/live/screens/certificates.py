@@ -152,7 +152,7 @@ class CertificatesScreen(ViewerScreen):
             "word": _left(found, now),
             "until": iso(found.not_after) if found else "",
             "names": listed(found.names) if found else "",
-            "issuer": "" if found is None else "itself" if found.self_signed else found.issuer,
+            "issuer": "" if found is None else "itself (self-signed)" if found.self_signed else found.issuer,
             "ingresses": [
                 {"name": each, "url": object_url(self.runtime, "ingresses", namespace, each)}
                 for each in sorted({one.ingress for one in shown})[:MAX_INGRESSES]

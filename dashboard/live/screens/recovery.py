@@ -223,7 +223,11 @@ class RecoveryScreen(ViewerScreen):
                 "value": str(ready.covered) if known else "–",
                 "of": f"of {ready.namespaces}" if known else "",
                 "state": "warn" if uncovered else "",
-                "note": (f"not {uncovered[0]}" if len(uncovered) == 1 else f"not {len(uncovered)} of them")
+                "note": (
+                    f"{uncovered[0]} is in no backup"
+                    if len(uncovered) == 1
+                    else f"{len(uncovered)} are in no backup"
+                )
                 if uncovered
                 else "all of them"
                 if known

@@ -44,7 +44,7 @@ def test_certificate_is_judged_by_its_time_and_names(shown: Certificate | None, 
 def test_expired_certificate_says_since_when_and_of_whom() -> None:
     (one,) = certificate_findings(INGRESS, SECRET, certificate(-90, -1), ["shop.example"], NOW)
     assert text_of(one.text) == (
-        "Ingress shop in shop shows a certificate in Secret shop-tls that expired on 2026-02-28: browsers refuse it."
+        "Ingress shop in shop has a certificate in Secret shop-tls that expired on 2026-02-28: browsers refuse it."
     )
     assert (one.severity, one.step.ref) == ("bad", SECRET)
     assert [each.where for each in one.evidence] == ["Secret shop-tls", "Issued by"]
@@ -52,7 +52,7 @@ def test_expired_certificate_says_since_when_and_of_whom() -> None:
 
 def test_secret_tells_of_its_own_certificate_without_naming_itself_twice() -> None:
     (one,) = certificate_findings(SECRET, SECRET, certificate(-90, -1), [], NOW)
-    assert text_of(one.text).startswith("Secret shop-tls in shop shows a certificate that expired")
+    assert text_of(one.text).startswith("Secret shop-tls in shop has a certificate that expired")
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,22 @@ from django.test import RequestFactory
 from dashboard.actions.engine import Form as Form_
 from dashboard.actions.problems import StaleView, Unsettled
 from dashboard.actions.scale import SCALE
-from dashboard.errors import BadInput, ClusterError, Forbidden, NotFound, Protected, ReadOnly, Unavailable
+from dashboard.errors import (
+    BadInput,
+    ClusterError,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Protected,
+    ReadOnly,
+    Unavailable,
+)
 from dashboard.kinds import KINDS
 from dashboard.models import Change
 from dashboard.views import form as forms
 from dashboard.views.errors import error_response
 from dashboard.views.form import ActionForm
-from dashboard.views.steps import Parts, Shown, StepResult, take_step, told_error
+from dashboard.views.steps import Parts, Shown, StepResult, refusal_context, take_step, told_error
 
 from ..actions.fake import FakeTransport
 from ..insight.world import World
@@ -168,3 +177,11 @@ async def test_no_command_does_what_was_refused(refused: str, monkeypatch: pytes
     monkeypatch.setattr(form, "read", read)
     await form._page(said)
     assert shown["kubectl"] == ("" if refused else "kubectl scale deployment/web -n shop --replicas=3")
+
+
+def test_a_form_that_can_not_be_opened_calls_nothing_invalid_as_nothing_was_typed() -> None:
+    error = Invalid("Deployment web has no earlier revision to roll back to.")
+    told = refusal_context(error)
+    assert (told["title"], told["text"]) == ("This can't be done now", error.message)
+    assert told_error(error)["title"] == "Not valid", "of what was typed"
+    assert refusal_context(Forbidden("You may not."))["title"] == Forbidden.title

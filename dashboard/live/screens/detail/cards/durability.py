@@ -24,7 +24,7 @@ FITS = frozenset(
     }
 )  # fmt: skip
 STORAGE = frozenset({"persistentvolumeclaims", "persistentvolumes"})
-WORDS = {"kept": "Kept", "bound": "It depends", "lost": "Lost", "made": "Made again"}
+WORDS = {"kept": "Kept", "bound": "It depends", "lost": "Lost", "made": "Recreated"}
 ICONS = {"kept": "ok", "bound": "warn", "lost": "x", "made": "restart"}
 NEARLY_FULL, FULL = 0.8, 0.95
 

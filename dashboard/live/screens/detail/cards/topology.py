@@ -47,13 +47,14 @@ class TopologyCard(Card):
         runtime, kind = self.screen.runtime, self.screen.kind
         reader = self.screen.session.reader
         before = self._entries(obj)
-        above = [_step("which made", [self._item(ref)]) for ref in owners(reader, runtime.kinds, obj)]
+        above = [_step("which created", [self._item(ref)]) for ref in owners(reader, runtime.kinds, obj)]
         made = children(reader, kind.plural, obj)
         below = [self._item(ref, row.reason, row.state) for ref, row in made]
         if not (before or above or below):
             return []
         here = _step(
-            "which made" if above else "This", [{"kind": kind.kind, "name": self.screen.name, "here": True}]
+            "which created" if above else "This",
+            [{"kind": kind.kind, "name": self.screen.name, "here": True}],
         )
         steps = [*before, *above, here]
         if above and not before:
@@ -63,7 +64,7 @@ class TopologyCard(Card):
                 "which sends to pods of" if kind.plural != "pods" or above else "which sends to"
             )
         if below:
-            steps.append(_step("which made", below))
+            steps.append(_step("which created", below))
         return steps
 
     def _entries(self, obj: Any) -> list[Step]:
