@@ -227,6 +227,18 @@ LATER = {
 }  # loaded where they are needed
 
 
+def test_a_class_has_rules_of_its_own_in_one_sheet_alone() -> None:
+    """Of two, the one that was not thought of is seen: a list of logs in the box of the map's legend."""
+    bare: dict[str, set[str]] = {}
+    for path in sorted((ROOT / "static" / "css").glob("*.css")):
+        text = re.sub(r"/\*.*?\*/", " ", path.read_text(), flags=re.DOTALL)
+        for selectors in re.findall(r"[^{}]+(?={)", re.sub(r"\([^()]*\)", "", text)):
+            for name in re.findall(r"(?:^|,)\s*\.([\w-]+)\s*(?=,|$)", selectors):
+                bare.setdefault(name, set()).add(path.stem)
+    # These are meant: a page's sheet has more of what all pages have.
+    assert {name for name, sheets in bare.items() if len(sheets - {"print"}) > 1} <= {"log", "said", "spark"}
+
+
 def test_no_rule_is_about_a_class_or_id_that_nothing_has() -> None:
     selectors = re.sub(r"/\*.*?\*/|\{[^{}]*\}", " ", CSS, flags=re.DOTALL)
     sources = [*TEMPLATES, *SCRIPTS, *(ROOT / "dashboard").rglob("*.py")]
