@@ -371,7 +371,7 @@ def test_values_are_read_when_somebody_asks(page: Page, config: Settings) -> Non
     expect(page.locator("#keys")).to_contain_text("log.level=info")
     config.write("CURRENCY", "EUR")
     expect(page.locator("#keys")).to_contain_text("EUR")
-    page.get_by_role("link", name="Show the values").focus()
+    page.get_by_role("link", name="Show the values in full").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#values")).to_contain_text("log.level=info")
     expect(page.locator("#values")).to_contain_text("binary")

@@ -261,7 +261,7 @@ class OverviewScreen(Screen):
         if missing:
             parts.append(missing)
         if self.runtime.version:
-            parts.append(f"The API server answers ({self.runtime.version})")
+            parts.append("The API server answers")
         if nodes:
             parts.append(f"{len(nodes)} node{'s' if len(nodes) != 1 else ''}{where}")
         if self._partly:
