@@ -128,7 +128,7 @@ class HourlyRecorder:
         return found
 
     async def _volumes(self) -> dict[str, Any]:
-        """How full each claim's volume is, 0–1, by namespace/claim."""
+        """How much is in each claim's volume, and how much can be, in bytes, by namespace/claim."""
         try:
             fills, self.volumes_refused = await claim_fills(
                 self._runtime.installation.transport,
@@ -139,15 +139,26 @@ class HourlyRecorder:
             self.volumes_refused = error.message
             return {}
         fullest = sorted(fills.items(), key=lambda one: -one[1].share)[:MAX_SERIES]
-        return {f"{namespace}/{claim}": round(fill.share, 5) for (namespace, claim), fill in fullest}
+        return {
+            f"{namespace}/{claim}": [fill.used, fill.used + fill.free] for (namespace, claim), fill in fullest
+        }
 
 
 def series_of(rows: Sequence[Row]) -> Series:
-    """Rows of figures by what each is of, the oldest first."""
+    """Rows of figures by what each is of, the oldest first. What is kept with a size, as of volumes, as its part of the
+    newest one: a volume that was expanded is less full by that, but does not grow any slower.
+    """
     found: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    sizes: dict[str, float] = {}
     for at, values in rows:
         for key, value in values.items():
+            if isinstance(value, list):
+                if key not in sizes:
+                    found[key].clear()  # once only parts were kept, of whatever size
+                value, sizes[key] = value
             found[key].append((at, float(value)))
+    for key, size in sizes.items():
+        found[key] = [(at, value / size if size else 0.0) for at, value in found[key]]
     return dict(found)
 
 

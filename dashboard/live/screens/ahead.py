@@ -514,6 +514,10 @@ def _volume_limits(objects: Frozen, history: Series, rights: UsageRights) -> Ite
         claim = objects.get("persistentvolumeclaims", namespace, name)
         if claim is None or not rights.sees_pods_in(namespace):
             continue
+        if (made := claim.metadata.creation_timestamp) is not None:  # before that, another one had its name
+            past = [each for each in past if each[0] >= made.timestamp()]
+        if not past:
+            continue
         share = past[-1][1]
         size = float(amounts(claim.status.capacity).get("storage", 0))
         ref = reference("PersistentVolumeClaim", namespace, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlparse
@@ -99,6 +100,21 @@ async def test_the_answer_for_scripts_has_what_fits_and_what_is_ahead() -> None:
         1.0,
         0.115,
     )
+
+
+async def test_what_a_former_claim_of_a_name_held_says_nothing_of_the_one_of_now() -> None:
+    found = SimpleNamespace(session=session(cluster()))
+    made = {
+        **meta("data"),
+        "creationTimestamp": f"{datetime.now(UTC) - timedelta(hours=5):%Y-%m-%dT%H:%M:%SZ}",
+    }
+    found.session.cluster.cache.put("persistentvolumeclaims", {"metadata": made, "spec": {}, "status": {}})
+    sees(found, everything())
+    told = Ahead(found.session, QueryDict())
+    told.rights, told.sees_volumes = EVERYWHERE, True
+    await told.tell()
+    (volume,) = ahead_answer(told)["volumes"]
+    assert volume["full"] == "not enough history yet"
 
 
 async def test_a_suggestion_leads_to_the_form_with_its_values_filled_in() -> None:

@@ -10,7 +10,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from dashboard.errors import Forbidden
-from dashboard.live.hourly import HourlyRecorder
+from dashboard.live.hourly import HourlyRecorder, series_of
 from dashboard.models import HourlyFigures
 from dashboard.queries.seenclusters import EVER, Recognised
 from dashboard.queries.volumes import claim_fills
@@ -74,6 +74,14 @@ async def test_each_hour_has_one_row_of_each_kind_whoever_writes_it() -> None:
     assert one.series("volumes")["shop/data"][0][1] == 0.3
     (_, scores), *_ = one.rows("scores")
     assert scores["shop"][1] == 1 and 0 < scores["shop"][0] < 100
+
+
+def test_a_volume_that_was_expanded_is_less_full_and_grows_as_before() -> None:
+    rows: list[Any] = [(float(n), {"shop/data": [10 + n, 100 if n < 3 else 200]}) for n in range(6)]
+    assert series_of(rows)["shop/data"] == [(float(n), (10 + n) / 200) for n in range(6)]
+    old: list[Any] = [(-1.0, {"shop/data": 0.09, "shop/other": 0.5}), *rows]
+    assert series_of(old) == {**series_of(rows), "shop/other": [(-1.0, 0.5)]}
+    assert series_of([(0.0, {"shop/data": [0, 0]})]) == {"shop/data": [(0.0, 0.0)]}
 
 
 async def test_that_volumes_may_not_be_asked_for_is_kept_as_a_reason() -> None:
