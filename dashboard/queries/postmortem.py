@@ -216,7 +216,7 @@ def as_markdown(cluster: str, span: Span, found: Happened, left_out: Sequence[st
         "|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {_when(each)} | {_text(each.subject)} | {_text(each.namespace)} | {_text(each.words)} | "
+        f"| {_when(each, span)} | {_text(each.subject)} | {_text(each.namespace)} | {_text(each.words)} | "
         f"{_text(each.who)} | {_text(each.reason)} |"
         for each in found.entries
     ]
@@ -229,10 +229,17 @@ def as_markdown(cluster: str, span: Span, found: Happened, left_out: Sequence[st
     return "\n".join([*lines, ""])
 
 
-def _when(each: Entry) -> str:
-    return f"{each.at:%H:%M:%S}" + (f"–{each.until:%H:%M:%S}" if each.until is not None else "")
+def over_days(span: Span) -> bool:
+    """Whether a time alone does not tell which moment of a span it is."""
+    return span.since.date() != span.until.date()
 
 
+def _when(each: Entry, span: Span) -> str:
+    form = DATE if over_days(span) else TIME
+    return f"{each.at:{form}}" + (f"–{each.until:{form}}" if each.until is not None else "")
+
+
+DATE, TIME = "%Y-%m-%d %H:%M:%S", "%H:%M:%S"
 WORDS = {
     "problem": ("problem began", "problems began"),
     "resolved": ("problem was resolved", "problems were resolved"),
@@ -255,7 +262,10 @@ def summary(found: Happened) -> list[str]:
 
 def unknown(span: Span, found: Happened) -> list[str]:
     """What nobody watched, and what is kept no more."""
-    told = [f"Not recorded: {gap.since:%Y-%m-%d %H:%M:%S} – {gap.until:%H:%M:%S} UTC." for gap in found.gaps]
+    told = [
+        f"Not recorded: {gap.since:{DATE}} – {gap.until:{DATE if over_days(gap) else TIME}} UTC."
+        for gap in found.gaps
+    ]
     if span.since < found.known_since:
         told.append(f"What changed before {found.known_since:%Y-%m-%d %H:%M} UTC is kept no more.")
     if found.cut:
@@ -264,8 +274,7 @@ def unknown(span: Span, found: Happened) -> list[str]:
 
 
 def _until(span: Span) -> str:
-    same = span.since.date() == span.until.date()
-    return f"{span.until:%H:%M}" if same else f"{span.until:%Y-%m-%d %H:%M}"
+    return f"{span.until:%Y-%m-%d %H:%M}" if over_days(span) else f"{span.until:%H:%M}"
 
 
 def _text(text: str) -> str:

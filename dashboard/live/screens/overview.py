@@ -220,10 +220,12 @@ class OverviewScreen(Screen):
         return namespaces is None or namespace in namespaces
 
     def _backup(self) -> dict[str, str] | None:
-        """How old the last backup is, as far as the storage was read by now; None where there is no storage."""
+        """How old the last backup is, as far as the storage was read by now; None where there is no storage. Which there
+        were at a moment of the past is not known: old ones are deleted.
+        """
         slug = self.runtime.cluster.slug
         shelf = shelves.soon()
-        if shelf.read_at is None:
+        if shelf.read_at is None or self.runtime.shown_at is not None:
             return None
         velero, good = VELERO_KEY in self.runtime.kinds, shelf.good(slug, self.runtime.recognised.uid)
         state, words = backup_badge(good, shelf.headers, datetime.now(UTC), velero=velero)

@@ -16,7 +16,7 @@ from dashboard.live.acting import own_past
 from dashboard.live.screen import Screen
 from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
-from dashboard.queries.postmortem import Entry, Happened, happened, span_in, summary, unknown
+from dashboard.queries.postmortem import Entry, Happened, happened, over_days, span_in, summary, unknown
 
 from .common import fresh_part, iso, object_url
 
@@ -74,6 +74,7 @@ class PostmortemScreen(Screen):
             "cluster": self.runtime.cluster.name,
             "since": iso(span.since),
             "until": iso(span.until),
+            "form": "date" if over_days(span) else "time",
             "summary": summary(found),
             "entries": [self._entry(each) for each in found.entries],
             "people": [{"name": who, "count": count} for who, count in found.people],

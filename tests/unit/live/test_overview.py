@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
 from django.http import QueryDict
 
 from dashboard import render
+from dashboard.live.screens import overview
 from dashboard.live.screens.overview import OverviewScreen
+from dashboard.recovery.shelf import Shelf
 
 from .seen import runtime, session
 
@@ -20,3 +26,16 @@ def test_more_problems_than_a_page_has_are_counted() -> None:
     assert "the 200 worst; 50 more not shown" in all_of_them and "Show all" not in all_of_them
     assert "Show all 250" in head("", 250, 6)
     assert "more not shown" not in head("", 250, 6)
+
+
+def test_the_overview_of_the_past_does_not_tell_how_old_the_last_backup_is_now(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shelf = Shelf(configured=True, read_at=datetime.now(UTC))
+    monkeypatch.setattr(overview, "shelves", SimpleNamespace(soon=lambda: shelf))
+    screen = OverviewScreen(session(runtime()), QueryDict())
+    screen.runtime.shown_at = None
+    told = screen._backup()
+    assert told is not None and told["words"] == "Never backed up"
+    screen.runtime.shown_at = datetime.now(UTC)
+    assert screen._backup() is None
