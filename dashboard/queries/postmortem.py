@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from django.db.models import Q
 from django.http import QueryDict
 
 from dashboard.audit.selecting import of_changes
@@ -102,12 +103,22 @@ def _moment(params: QueryDict, key: str, now: datetime) -> datetime | None:
     return found
 
 
-def happened(context: str, span: Span, visible: Mapping[str, Visible], *, done_after: datetime) -> Happened:
-    """Of what may be seen; call it through ``in_database``. What was done here is told from a moment on."""
+def happened(
+    context: str,
+    span: Span,
+    visible: Mapping[str, Visible],
+    *,
+    done_after: datetime,
+    namespaces: Collection[str] = (),
+) -> Happened:
+    """Of what may be seen, in some namespaces or in all; call it through ``in_database``. What was done here is told from
+    a moment on.
+    """
     now = datetime.now(UTC)
+    within = Q(namespace__in=namespaces) if namespaces else Q()
     found = [
-        *_recorded(context, span, visible), *_done_here(context, span, visible, done_after),
-        *_problems(context, span, visible),
+        *_recorded(context, span, visible, within), *_done_here(context, span, visible, done_after, within),
+        *_problems(context, span, visible, within),
     ]  # fmt: skip
     found.sort(key=lambda each: each.at)
     return Happened(
@@ -119,8 +130,8 @@ def happened(context: str, span: Span, visible: Mapping[str, Visible], *, done_a
     )
 
 
-def _recorded(context: str, span: Span, visible: Mapping[str, Visible]) -> list[Entry]:
-    rows = TimelineEvent.objects.filter(context=context, at__gte=span.since, at__lte=span.until)
+def _recorded(context: str, span: Span, visible: Mapping[str, Visible], within: Q) -> list[Entry]:
+    rows = TimelineEvent.objects.filter(within, context=context, at__gte=span.since, at__lte=span.until)
     rows = rows.exclude(type=TimelineEvent.Type.WATCHING).filter(may_see(visible))
     told = rows.filter(notable=True).exclude(by_controllers()).order_by("at")[:MAX_READ]
     # A restart is what a kubelet reports: nobody asked for it.
@@ -169,9 +180,9 @@ def _of(row: TimelineEvent, sort: Sort, state: str, words: str) -> Entry:
     return Entry(row.at, sort, state, row.plural, row.namespace, row.name, words)
 
 
-def _problems(context: str, span: Span, visible: Mapping[str, Visible]) -> Iterator[Entry]:
+def _problems(context: str, span: Span, visible: Mapping[str, Visible], within: Q) -> Iterator[Entry]:
     """When each began, and until when it lasted, within the span; those that went on all through it at its beginning."""
-    for each in problems_read(context, span.since, span.until, visible):
+    for each in problems_read(context, span.since, span.until, visible, within):
         about = each.plural, each.namespace, each.name
         before = " (since before)" if each.since < span.since else ""
         words = each.text or f"has a {'critical issue' if each.severity == 'bad' else 'warning'}"
@@ -183,9 +194,11 @@ def _problems(context: str, span: Span, visible: Mapping[str, Visible]) -> Itera
         )  # fmt: skip
 
 
-def _done_here(context: str, span: Span, visible: Mapping[str, Visible], after: datetime) -> list[Entry]:
+def _done_here(
+    context: str, span: Span, visible: Mapping[str, Visible], after: datetime, within: Q
+) -> list[Entry]:
     rows = AuditEntry.objects.select_related("change").filter(
-        context=context_in(context), at__gte=span.since, at__lte=span.until, at__gt=after
+        within, context=context_in(context), at__gte=span.since, at__lte=span.until, at__gt=after
     )
     rows = rows.filter(of_changes()).filter(of_kinds(visible)).order_by("at")
     states = {"done": "ok", "refused": "warn", "failed": "bad", "unknown": "warn"}

@@ -18,6 +18,7 @@ from .timeline import of_kinds
 MAX_SPANS = 500  # told at once
 MAX_NOTED = 2_000  # problems of a minute
 TEXT = 500
+ALL = Q()
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,10 @@ def note_problems(context: str, now: datetime, found: Iterable[Problem]) -> None
 
 
 def problems_read(
-    context: str, since: datetime, until: datetime, visible: Mapping[str, Visible]
+    context: str, since: datetime, until: datetime, visible: Mapping[str, Visible], within: Q = ALL
 ) -> list[Wrong]:
     """Those of a span that are about what somebody may see, the newest of too many, in order."""
-    rows = ProblemSpan.objects.filter(context=context, began_at__lte=until).filter(of_kinds(visible))
+    rows = ProblemSpan.objects.filter(within, context=context, began_at__lte=until).filter(of_kinds(visible))
     rows = rows.filter(Q(ended_at=None) | Q(ended_at__gte=since)).order_by("-began_at")[:MAX_SPANS]
     return [
         Wrong(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import QueryDict
 from django.urls import reverse
@@ -16,6 +17,7 @@ from dashboard.live.acting import own_past
 from dashboard.live.screen import Screen
 from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
+from dashboard.queries.bounds import chosen_of
 from dashboard.queries.postmortem import Entry, Happened, happened, over_days, span_in, summary, unknown
 
 from .common import fresh_part, iso, object_url
@@ -42,11 +44,12 @@ class PostmortemScreen(Screen):
     def __init__(self, session: Session, params: QueryDict) -> None:
         super().__init__(session)
         self.span = span_in(params, datetime.now(UTC))
+        self.chosen = chosen_of(params, "namespace")
         self.found = Happened()
 
     @property
     def shows(self) -> Hashable:
-        return self.span
+        return self.span, self.chosen
 
     @property
     def plurals(self) -> frozenset[str]:
@@ -61,7 +64,9 @@ class PostmortemScreen(Screen):
         await self.runtime.known()
         known = self.runtime.recognised
         after = max(own_past(self.runtime.cluster.name), known.since)
-        self.found = await in_database(happened)(known.records, self.span, self.visible, done_after=after)
+        self.found = await in_database(happened)(
+            known.records, self.span, self.visible, done_after=after, namespaces=self.chosen
+        )
 
     def snapshot(self) -> Snapshot:
         return Snapshot(regions={"fresh": fresh_part(self.session, KINDS)})
@@ -71,6 +76,7 @@ class PostmortemScreen(Screen):
         path = reverse("postmortem", args=[self.runtime.cluster.slug])
         return {
             "path": path,
+            "namespaces": self.chosen,
             "cluster": self.runtime.cluster.name,
             "since": iso(span.since),
             "until": iso(span.until),
@@ -79,8 +85,8 @@ class PostmortemScreen(Screen):
             "entries": [self._entry(each) for each in found.entries],
             "people": [{"name": who, "count": count} for who, count in found.people],
             "unknown": [*unknown(span, found), *self.left_out],
-            "markdown_url": f"{path}?from={iso(span.since)}&to={iso(span.until)}&format=md",
-            "then_url": f"{reverse('overview', args=[self.runtime.cluster.slug])}?at={iso(span.since)}",
+            "markdown_url": f"{self._url(path, span.since, span.until)}&format=md",
+            "then_url": f"{reverse('overview', args=[self.runtime.cluster.slug])}?at={iso(span.since)}{self._within}",
             "ranges": [
                 {"words": f"Last {words}", "url": self._range(path, minutes)} for minutes, words in RANGES
             ],
@@ -103,6 +109,8 @@ class PostmortemScreen(Screen):
             if unsure
             else []
         )
+        if self.chosen:
+            said.append(f"You chose namespaces: this is of {listed(self.chosen, 'more namespaces')}.")
         if within:
             said.append(
                 f"You may not list all namespaces: this is of {listed(sorted(within), 'more namespaces')}."
@@ -111,7 +119,15 @@ class PostmortemScreen(Screen):
 
     def _range(self, path: str, minutes: int) -> str:
         now = datetime.now(UTC).replace(microsecond=0)
-        return f"{path}?from={iso(now - timedelta(minutes=minutes))}&to={iso(now)}"
+        return self._url(path, now - timedelta(minutes=minutes), now)
+
+    def _url(self, path: str, since: datetime, until: datetime) -> str:
+        return f"{path}?from={iso(since)}&to={iso(until)}{self._within}"
+
+    @property
+    def _within(self) -> str:
+        """What keeps the choice of namespaces in an address."""
+        return "".join(f"&{urlencode({'namespace': each})}" for each in self.chosen)
 
     def _entry(self, each: Entry) -> dict[str, Any]:
         return {

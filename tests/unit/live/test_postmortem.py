@@ -20,10 +20,10 @@ from .seen import everything, nothing, runtime, sees, session
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
 
-def screen(**less: Visible) -> PostmortemScreen:
+def screen(address: str = "", **less: Visible) -> PostmortemScreen:
     found = runtime()
     found.cluster.name = "tests"
-    made = PostmortemScreen(session(found), QueryDict(""))
+    made = PostmortemScreen(session(found), QueryDict(address))
     sees(made, everything(**less))
     return made
 
@@ -50,6 +50,14 @@ def test_what_may_not_be_seen_is_said_on_the_page_and_in_the_file(
     )
     assert all(f"- {each}" in text for each in said)
     assert ("Nothing that the dashboard knows of" in text) is (not said)
+
+
+def test_the_namespaces_that_were_chosen_are_said_and_kept_in_every_address() -> None:
+    made = screen("namespace=shop&namespace=blog")
+    assert made.left_out == ["You chose namespaces: this is of blog and shop."]
+    told: Any = made.context()
+    links = [told["markdown_url"], told["then_url"], *(each["url"] for each in told["ranges"])]
+    assert all(QueryDict(each.partition("?")[2]).getlist("namespace") == ["blog", "shop"] for each in links)
 
 
 def test_it_waits_until_it_is_known_what_may_be_seen() -> None:

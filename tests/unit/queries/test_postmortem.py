@@ -122,6 +122,18 @@ def test_somebody_sees_what_they_may_see() -> None:
     assert [each[:2] for each in hidden] == [("restart", "web-1"), ("change", "ledger")]
 
 
+def test_of_namespaces_that_were_chosen_nothing_else_is_told_or_counted() -> None:
+    fill()
+    within = happened("prod", SPAN, everything(), done_after=NEVER, namespaces=("blog",))
+    assert {each.namespace for each in within.entries} <= {"blog"}
+    assert within.counts.total() == len(within.entries)
+    shop = happened("prod", SPAN, everything(), done_after=NEVER, namespaces=("shop",))
+    assert {each.namespace for each in shop.entries} == {"shop"} and shop.people == [("mara", 1)]
+    assert next(each for each in shop.entries if each.sort == "problem").words.startswith(
+        "Deployment web has"
+    )
+
+
 def test_over_midnight_a_time_has_its_day() -> None:
     midnight = datetime(2026, 11, 30, tzinfo=UTC)
     before, after = midnight - timedelta(minutes=5), midnight + timedelta(minutes=5)
