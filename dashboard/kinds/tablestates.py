@@ -1,4 +1,5 @@
-"""How an object of an unknown kind is, judged from the columns of its Table. In doubt: fine.
+"""How an object of an unknown kind is, judged from the columns of its Table. In doubt: fine, but where its controller
+has reported nothing it is not known.
 
 A custom kind's columns are its author's words. Only those are judged that mean the same wherever they are used: the
 condition types and phases of Kubernetes' API conventions, and of the projects that follow them.
@@ -67,6 +68,9 @@ _WORDS: dict[str, State] = {
 _WEIGHT = {"bad": 0, "warn": 1, "info": 2, "ok": 3, "done": 4}
 # Where a controller says why; "status" is often a sentence beside "ready".
 _WHY = ("message", "reason", "status")
+# The conditions that a controller always reports, and what stands in a column of which nothing is known.
+_AWAITED = ("good", "awaited")
+UNREPORTED = frozenset({"", "<none>", "<unknown>", "unknown"})
 _RATIO = re.compile(r"(\d{1,18})/(\d{1,18})")
 
 
@@ -108,10 +112,15 @@ class Judge:
         )
         if (at := next(why, None)) is not None:
             return shorten(words[at])
+        if words[place].lower() in UNREPORTED:
+            return f"{titles[place]} is not reported"
         return "" if beside and place not in self.hidden else f"{titles[place]} is {words[place]}"
 
     def _worst(self, words: Sequence[str]) -> tuple[State, int]:
         said = [(state, place) for place, how in self.columns if (state := judged(how, words[place]))]
+        if not said:
+            silent = (at for at, how in self.columns if how in _AWAITED and words[at].lower() in UNREPORTED)
+            said = [("info", at) for at in silent]
         return min(said, key=lambda each: _WEIGHT[each[0]], default=("ok", 0))
 
     def knows(self, word: str) -> bool:

@@ -181,7 +181,11 @@ def test_columns_sort_as_kubernetes_counts_and_what_is_missing_comes_last(
         (["Ready"], ["true"], "ok"),
         (["Ready"], ["False"], "warn"),
         (["Ready"], ["Unknown"], "info"),
-        (["Ready"], [""], "ok"),
+        (["Ready"], [""], "info"),
+        (["Ready"], ["<none>"], "info"),
+        (["Ready", "Phase"], ["", "Failed"], "bad"),
+        (["Ready", "Phase"], ["", "Running"], "ok"),
+        (["Phase"], [""], "ok"),
         (["Ready"], ["1/2"], "warn"),
         (["Ready"], ["2/2"], "ok"),
         (["Ready"], ["2"], "ok"),
@@ -210,6 +214,11 @@ def test_only_words_that_mean_the_same_everywhere_are_judged(
 def test_what_is_being_deleted_is_changing() -> None:
     found = row([NAME, column("Ready")], "a", "True", deletionTimestamp=NOW.isoformat())
     assert (found.state, found.reason) == ("info", "being deleted")
+
+
+def test_what_its_controller_has_not_reported_is_not_known() -> None:
+    found = row([NAME, column("Ready")], "a", "")
+    assert (found.state, found.reason) == ("info", "Ready is not reported")
 
 
 def test_the_reason_beside_a_state_is_what_no_column_shows() -> None:

@@ -6,12 +6,15 @@ import json
 from types import SimpleNamespace
 from typing import Any
 
+from django.http import QueryDict
+
 from dashboard.insight.mentions import Mention
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import GVR, Ref
 from dashboard.kinds.tablekinds import Resource, TableKind
 from dashboard.live.screens.action import ActionScreen
 from dashboard.live.screens.common import ref_url
+from dashboard.live.screens.detail import DetailScreen
 from dashboard.live.screens.detail.cards.topology import TopologyCard
 from dashboard.live.screens.detail.tabs import TABS
 from dashboard.queries.relations import mentioned, owners, related
@@ -175,5 +178,22 @@ def test_a_form_does_not_call_ready_what_its_controller_has_said_nothing_of() ->
         return ActionScreen._now(screen)
 
     assert now("False")["word"] == "Ready False"
-    assert now("")["word"] == ""
+    assert now("")["word"] == "Ready is not reported"
     assert now("", deletionTimestamp="2026-01-01T00:00:00Z")["word"] == "being deleted"
+
+
+def test_the_head_says_unknown_of_what_its_controller_has_said_nothing_of() -> None:
+    kind = TableKind.of(Resource(GVR("example.com", "v1", "gizmos"), "Gizmo", "gizmo", ()))
+    found = runtime()
+    found.kinds = {**KINDS, kind.plural: kind}
+    screen = DetailScreen(session(found), QueryDict(), kind.plural, "shop", "g")
+
+    def word(says: str) -> str:
+        whole = {"metadata": {"name": "g", "namespace": "shop", "uid": "u"}}
+        columns = [{"name": "Name", "type": "string", "format": "name"}, {"name": "Ready", "type": "string"}]
+        rows = [{"cells": ["g", says], "object": whole}]
+        table = {"metadata": {}, "columnDefinitions": columns, "rows": rows}
+        screen.last = kind.decode_object(json.dumps(table).encode())
+        return str(screen._head(kind.row(screen.last), kind.detail(screen.last), gone=False)["word"])
+
+    assert [word(says) for says in ("", "Unknown", "False", "True")] == ["Unknown", "Unknown", "Warning", ""]

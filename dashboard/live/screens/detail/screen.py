@@ -13,6 +13,7 @@ from dashboard.errors import NotFound, NotKept, Unavailable
 from dashboard.insight.deletion import replacement_of
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Detail, Ref, Row
+from dashboard.kinds.tablestates import UNREPORTED
 from dashboard.live.logfeed import LogFeed, Position
 from dashboard.live.screen import Screen
 from dashboard.live.screens.common import (
@@ -48,6 +49,7 @@ REPLACED_WITHIN = timedelta(seconds=31)
 ABOVE = frozenset({"replicasets", "deployments", "statefulsets", "daemonsets", "jobs", "cronjobs"})
 # Status columns that hold a word, not a number or an address.
 WORDS = frozenset({"status", "type", "phase", "state", "health", "health-status"})
+UNKNOWN = "Unknown"
 STATE_WORDS = {"info": "Changing", "warn": "Warning", "bad": "Critical"}
 
 
@@ -204,11 +206,16 @@ class DetailScreen(Screen):
 
     def _head(self, row: Row, detail: Detail, *, gone: bool) -> dict[str, Any]:
         column = next((c for c in self.kind.columns if c.key == self.kind.status_column), None)
-        word = cell(row, column).text if column is not None and column.key in WORDS else ""
+        says = cell(row, column).text if column is not None else ""
+        word = says if column is not None and column.key in WORDS else ""
+        if self.kind.discovered and row.state == "info" and says.lower() in UNREPORTED:
+            word = UNKNOWN
         return {
             "kind": self.kind.kind,
             "title": self.name,
-            "word": word if word and self.kind.judges(word) else STATE_WORDS.get(row.state, ""),
+            "word": word
+            if word == UNKNOWN or (word and self.kind.judges(word))
+            else STATE_WORDS.get(row.state, ""),
             "state": row.state,
             "sentence": detail.sentence,
             "gone": {
