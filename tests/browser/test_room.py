@@ -206,8 +206,31 @@ def test_paper_says_whose_page_it_is(page: Page, objects: Objects, namespace: st
             found = top.get_by_text(words, exact=False).locator("visible=true").first
             box = found.bounding_box()
             assert box is not None and box["width"] > 10 and box["x"] + box["width"] <= side, words
-        for control in (".find", ".person", "#kinds", ".filter"):
+        for control in (".find", ".person", "#kinds", ".filter", "#act-create"):
             expect(page.locator(control)).to_be_hidden()
+
+
+def test_figures_on_paper_stand_below_their_heading_and_offer_nothing(
+    page: Page, objects: Objects, namespace: str
+) -> None:
+    objects.pod("one")
+    page.goto(f"/c/{SLUG}/pods/{namespace}/one/")
+    expect(page.locator(".chart summary").first).to_be_visible()
+    expect(page.locator(".meters")).to_be_visible()
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": min(SHEETS), "height": 900})
+    expect(page.locator(".chart summary").first).to_be_hidden()
+    left = "all => all.map(each => each.getBoundingClientRect().left + parseFloat(getComputedStyle(each).paddingLeft))"
+    (heading,) = page.get_by_role("heading", name="Usage").evaluate_all(left)
+    (first,) = page.locator(".meters th:first-child").first.evaluate_all(left)
+    assert first == pytest.approx(heading, abs=1)
+
+
+def test_the_name_of_a_kind_fits_on_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": 320, "height": 700})
+    page.goto(f"/c/{SLUG}/validatingwebhookconfigurations.admissionregistration.k8s.io/")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
 def test_on_a_phone_all_that_can_be_done_takes_one_row(page: Page, objects: Objects, namespace: str) -> None:
