@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from django.http import QueryDict
 from dashboard.actions.newobjects.form import Checks, Input, Look, Section
 from dashboard.actions.newobjects.typed import Reading, is_empty, rows_of
 from dashboard.errors import ClusterError
+from dashboard.insight import Notice
 from dashboard.kinds.rows import listed
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screens.common import ref_url
@@ -132,6 +133,16 @@ def placed(form: Form, error: ClusterError) -> ClusterError:
     causes += [each.partition("=")[0].strip() for each in asked.partition(" used: ")[0].split(",")]
     error.field = next(filter(None, map(form.input_of, causes)), "")
     return error
+
+
+def warned(inputs: Iterable[Input], checks: Checks, places: Container[str] | None = None) -> list[Notice]:
+    """What is warned of at inputs, those at ``places`` where only these count, for whoever decides beside them."""
+    labels = {each.name: each.label for each in inputs}
+    return [
+        Notice("warn", labels[place.partition("-")[0]], verdict.text)
+        for place, verdict in checks.verdicts.items()
+        if verdict.state == "warn" and (places is None or place in places)
+    ]
 
 
 def sent_texts(sent: QueryDict) -> dict[str, list[str]]:

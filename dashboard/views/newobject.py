@@ -38,7 +38,7 @@ from .attempts import actor_of
 from .create import CreateForm
 from .errors import clear_errors
 from .form import listed
-from .inputs import TypedInputs, placed, sent_texts
+from .inputs import TypedInputs, placed, sent_texts, warned
 from .steps import Parts, Shown, StepResult, first_line, preview_context, told_context, told_error
 from .viewer import session_of
 
@@ -141,7 +141,7 @@ class NewObjectForm(CreateForm):
             told,
             headline=checks.headline or told.headline,
             effects=(*checks.effects, *(told.effects if len(found.tried) > 1 else ())),
-            notices=(*checks.notices, *told.notices),
+            notices=(*checks.notices, *warned(self.form.inputs, checks), *told.notices),
             kubectl=command,
             kubectl_note=note,
         ).pasteable()

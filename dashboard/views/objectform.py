@@ -22,12 +22,11 @@ from dashboard.actions.editforms.registry import EDITINGS
 from dashboard.actions.engine import Form, action_order, change_access, change_read
 from dashboard.actions.newobjects.form import Checks, Look
 from dashboard.errors import ClusterError, Forbidden, Invalid
-from dashboard.insight import Notice
 from dashboard.loop import off_loop
 from dashboard.models import Change
 
 from .form import ActionForm
-from .inputs import TypedInputs, placed, sent_texts
+from .inputs import TypedInputs, placed, sent_texts, warned
 from .newobject import CHECK
 from .steps import Parts, Shown, StepResult, first_line, preview_context, told_context
 
@@ -95,7 +94,7 @@ class ObjectFormView(ActionForm):
             told,
             headline=told.headline or checks.headline,
             effects=tuple(dict.fromkeys((*told.effects, *checks.effects))),
-            notices=(*told.notices, *checks.notices, *_warnings(form, edits, checks)),
+            notices=(*told.notices, *checks.notices, *warned(form.inputs, checks, edits.changed_places())),
         )
         preview = dataclasses.replace(shown.preview, told=told)
         parts = shown.parts | {"preview": preview_context(self.cluster, preview, first_line(self.request))}
@@ -202,14 +201,3 @@ class ObjectFormView(ActionForm):
 def _changes(form: ObjectForm, sent: dict[str, list[str]]) -> Sequence[Line]:
     """What was changed so far, before anybody asked the API server."""
     return diff_lines(form.base, form.made(sent))
-
-
-def _warnings(form: ObjectForm, edits: Edits, checks: Checks) -> list[Notice]:
-    """What is said at the inputs that were changed, for whoever decides beside them."""
-    labels = {each.name: each.label for each in form.inputs}
-    changed = edits.changed_places()
-    return [
-        Notice("warn", labels[place.partition("-")[0]], verdict.text)
-        for place, verdict in checks.verdicts.items()
-        if verdict.state == "warn" and place in changed
-    ]

@@ -109,6 +109,9 @@ async def test_previewed_applied_and_undone(here: Here, monkeypatch: pytest.Monk
     assert shown["token"] and shown["diff"]
     assert bool(shown["kubectl"]) is (here.plural != "secrets"), "no value stands in a command"
     assert here.found() is None, "a preview creates nothing"
+    if here.plural == "ingresses":
+        warned = [each["text"] for each in shown["notices"] if each["state"] == "warn"]
+        assert any("Service web" in each for each in warned), "a script sees no inputs"
     made = await script.apply(shown["token"])
     assert await script.apply(shown["token"]) == made, "one token, one change"
     found = here.found()
