@@ -256,6 +256,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "dashboard.middleware.refused_at_the_edge",
     "servestatic.middleware.ServeStaticMiddleware",
     "dashboard.middleware.timed",
@@ -266,7 +267,6 @@ MIDDLEWARE = [
     "dashboard.csrf.CsrfMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "dashboard.middleware.session_required",
 ]
 # `check --deploy` looks for Django's own middleware by its path; `dashboard.csrf.CsrfMiddleware` is a subclass of it.
