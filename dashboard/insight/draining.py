@@ -62,12 +62,17 @@ def drain_verdict(objects: Objects, pod: Pod, options: DrainOptions) -> Verdict:
     """The filters of ``kubectl drain --ignore-daemonsets``, in their order; a pod that has ended is always evicted."""
     meta, owner = pod.metadata, pod.metadata.controller
     ended = pod.status.phase in ENDED
-    if owner is not None and not ended and meant(owner, meta.namespace).plural == "daemonsets":
-        known = objects.reads("daemonsets", meta.namespace)
-        if not known or objects.get("daemonsets", meta.namespace, owner.name) is not None:
-            return Verdict(pod, "stay", "Managed by a DaemonSet, which tolerates the cordon.")
+    if owner is not None and not ended and owner.kind == "DaemonSet":
+        ref = meant(owner, meta.namespace)
+        if ref.plural == "daemonsets":
+            known = objects.reads("daemonsets", meta.namespace)
+            if not known or objects.get("daemonsets", meta.namespace, owner.name) is not None:
+                return Verdict(pod, "stay", "Managed by a DaemonSet, which tolerates the cordon.")
+            why = f"DaemonSet {owner.name}, which manages it, does not exist."
+        else:  # of another API: kubectl asks for one of Kubernetes' own
+            why = f"{title(ref)}, which manages it, may start it again on this node."
         if not options.force:
-            return Verdict(pod, "refuse", f"DaemonSet {owner.name}, which manages it, does not exist.")
+            return Verdict(pod, "refuse", why)
     if MIRROR in meta.annotations:
         return Verdict(pod, "stay", "A static pod: its manifest is on the node.")
     if ended:

@@ -22,6 +22,14 @@ def with_spec(made: dict[str, Any], **spec: Any) -> dict[str, Any]:
     return made | {"spec": made["spec"] | spec}
 
 
+def _other(made: dict[str, Any]) -> dict[str, Any]:
+    """Owned by what is called the same in another group."""
+    owners = [
+        each | {"apiVersion": "apps.kruise.io/v1alpha1"} for each in made["metadata"]["ownerReferences"]
+    ]
+    return made | {"metadata": made["metadata"] | {"ownerReferences": owners}}
+
+
 def cluster(*nodes: dict[str, Any]) -> World:
     world = World(*(("nodes", each) for each in (node("node-1"), *nodes)))
     return world.reading("pods", "daemonsets", "services", "poddisruptionbudgets")
@@ -62,6 +70,7 @@ DECISIONS: dict[str, tuple[dict[str, Any], str, set[str]]] = {
         "stay",
         set(),
     ),
+    "of another API's DaemonSet": (_other(pod("agent-1", owner=DAEMON)), "refuse", {"force"}),
     "of a DaemonSet that is gone": (pod("old-1", owner=("DaemonSet", "old")), "refuse", {"force"}),
     "static": (
         pod("etcd", owner=None)
