@@ -97,11 +97,11 @@ class Reviews:
             keep = KEEP_SECONDS if kept[1].allowed else KEEP_NO_SECONDS
             if self._clock() - kept[0] < keep:
                 return kept[1]
-        rules = await self.rules(namespace)
+        asked, rules = await self._rules_of(namespace)
         if rules.incomplete:
             return await self.decide(question)
         decision = Decision(rules.may(question.verb, question.gvr), "")
-        self._keep(question, decision)
+        self._keep(question, decision, asked)  # it is as old as they are
         return decision
 
     async def listing(self, gvr: GVR, namespaces: Collection[str]) -> frozenset[str]:
@@ -125,10 +125,15 @@ class Reviews:
 
     async def rules(self, namespace: str) -> Rules:
         """What the authorizers tell of a namespace, at most ``KEEP_SECONDS`` old."""
-        at, rules = self._rules.get(namespace, (float("-inf"), Rules()))
-        if self._clock() - at >= KEEP_SECONDS:
-            rules = await self._once(namespace, self._read_rules)
-        return rules
+        return (await self._rules_of(namespace))[1]
+
+    async def _rules_of(self, namespace: str) -> tuple[float, Rules]:
+        """The same, and when they were asked for."""
+        kept = self._rules.get(namespace)
+        if kept is not None and self._clock() - kept[0] < KEEP_SECONDS:
+            return kept
+        found: tuple[float, Rules] = await self._once(namespace, self._read_rules)
+        return found
 
     def last(self, question: Question) -> tuple[float, Decision] | None:
         """The latest answer, however old, and its age in seconds; None for what was never answered."""
@@ -166,24 +171,26 @@ class Reviews:
                 raise
 
     async def _decide(self, question: Question) -> Decision:
+        asked = self._clock()
         decision = await _answer(self.transport, question)
-        self._keep(question, decision)
+        self._keep(question, decision, asked)
         return decision
 
-    async def _read_rules(self, namespace: str) -> Rules:
+    async def _read_rules(self, namespace: str) -> tuple[float, Rules]:
+        asked = self._clock()
         rules = await rules_in(self.transport, namespace)
         self._rules.pop(namespace, None)
-        self._rules[namespace] = (self._clock(), rules)
+        self._rules[namespace] = (asked, rules)
         self._listed[namespace] = rules.listed()
         if len(self._rules) > KEEP_RULES:
             oldest = next(iter(self._rules))
             del self._rules[oldest], self._listed[oldest]
-        return rules
+        return asked, rules
 
-    def _keep(self, question: Question, decision: Decision) -> None:
+    def _keep(self, question: Question, decision: Decision, asked: float) -> None:
         """The latest stand last; the oldest go."""
         self._answers.pop(question, None)
-        self._answers[question] = (self._clock(), decision)
+        self._answers[question] = (asked, decision)
         if len(self._answers) > KEEP_ANSWERS:
             del self._answers[next(iter(self._answers))]
 

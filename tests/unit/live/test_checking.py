@@ -10,10 +10,52 @@ from unittest.mock import AsyncMock
 import pytest
 
 from dashboard import consumers
-from dashboard.consumers import LATER, NO_ACCOUNT, SessionConsumer
+from dashboard.actions.shell import VERBS
+from dashboard.consumers import LATER, NO_ACCOUNT, SESSION_SECONDS, SessionConsumer
 from dashboard.errors import ClusterError, Forbidden, TooManyRequests
+from dashboard.kinds import KINDS
+from dashboard.kube.access import ASK_SECONDS, KEEP_SECONDS, Question, Reviews
+from dashboard.kube.transport import Response
 from dashboard.live import acting
+from dashboard.live.hub import REVIEW_SECONDS
 from dashboard.live.session import Identity
+from dashboard.shellconsumer import RIGHTS_SECONDS
+
+BOUND_SECONDS = 30.0  # what is promised of every stream: docs/limits.md
+
+
+def test_the_waits_of_a_stream_together_are_within_what_is_promised() -> None:
+    """A loss just after a question: the answer is kept, the next question comes after it, and takes its time."""
+    assert SESSION_SECONDS + SESSION_SECONDS / 2 + ASK_SECONDS <= BOUND_SECONDS
+    assert REVIEW_SECONDS + KEEP_SECONDS + ASK_SECONDS <= BOUND_SECONDS
+    assert RIGHTS_SECONDS + KEEP_SECONDS + len(VERBS) * ASK_SECONDS <= BOUND_SECONDS
+
+
+async def test_a_right_that_was_lost_is_no_longer_had_once_a_kept_answer_is_as_old_as_it_may_be() -> None:
+    """What is told of one kind by rules that were read for another one is as old as they are."""
+    clock = SimpleNamespace(now=0.0)
+    rule = b'{"verbs": ["list"], "apiGroups": [""], "resources": ["pods", "services"]}'
+
+    class Api:
+        rules = rule
+
+        async def request(self, *_: object, **__: object) -> Response:
+            told = self.rules
+            clock.now += ASK_SECONDS  # it decides at once, and answers late
+            return Response(201, b'{"status": {"resourceRules": [%b]}}' % told, {})
+
+    api: Any = Api()
+    reviews = Reviews(api, clock=lambda: clock.now)
+
+    async def may_list(plural: str) -> bool:
+        return (await reviews.decide_in(Question("list", KINDS[plural].gvr, "shop"))).allowed
+
+    assert await may_list("pods")
+    api.rules = b""
+    clock.now = KEEP_SECONDS - 0.1
+    assert await may_list("services")
+    clock.now = KEEP_SECONDS
+    assert not await may_list("services") and not await may_list("pods")
 
 
 @pytest.mark.parametrize(
