@@ -58,7 +58,8 @@ class NodeLoss:
 
     @property
     def known(self) -> bool:
-        return self.told.known
+        # A mark rests on owners, claims and volumes too: a pod moves, or loses its data, by what those say.
+        return self.told.known and not self.told.unread
 
     def of(self, mark: Mark) -> list[Marked]:
         return [each for each in self.pods if each.mark is mark]
