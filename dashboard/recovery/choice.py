@@ -147,12 +147,16 @@ class Chosen:
         home = one.namespace or (one.name if (one.group, one.plural) == ("", "namespaces") else "")
         if home and choice.namespaces and home not in choice.namespaces:
             return False
-        if not home and choice.namespaces and kind_key(one.group, one.plural) not in choice.cluster_kinds:
+        if not home and choice.namespaces and not self._names_kind(one):
             return False
         names = {each.lower() for each in (one.plural, kind_key(one.group, one.plural), kind)}
         if choice.only and not any(self._named(text, names, one.name) for text in choice.only):
             return False
         return self._selector.matches(labels)
+
+    def _names_kind(self, one: Placed) -> bool:
+        """Whether objects of the whole cluster of this kind were named."""
+        return not {one.plural, kind_key(one.group, one.plural)}.isdisjoint(self.choice.cluster_kinds)
 
     @staticmethod
     def _named(text: str, names: set[str], name: str) -> bool:
@@ -167,7 +171,7 @@ class Chosen:
             if one.name in SYSTEM:
                 return "It belongs to the cluster itself."
             return ""
-        if not one.namespace and not {one.plural, key} & {*choice.cluster_kinds}:
+        if not one.namespace and not self._names_kind(one):
             return f"It is cluster-scoped: choose {key} to write such objects."
         if one.namespace in SYSTEM and one.namespace not in choice.namespaces:
             return f"{one.namespace} belongs to the cluster itself: choose that namespace to write into it."

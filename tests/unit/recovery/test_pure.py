@@ -13,6 +13,7 @@ import pytest
 
 from dashboard.errors import BadInput
 from dashboard.kinds import KINDS
+from dashboard.recovery.choice import Choice, Chosen
 from dashboard.recovery.cleaning import LAST_APPLIED, TOKEN, allocated, cleaned, left_out
 from dashboard.recovery.comparing import comparable, same, updated
 from dashboard.recovery.holding import Held, after_owners
@@ -390,3 +391,30 @@ def test_what_is_kept_of_an_object_does_not_tell_whether_a_guess_of_its_values_i
     assert kept != replace(plan, live=live | {"data": {"pin": "NTY3OA=="}}).effect
     settings.SECRET_KEY += "another"
     assert kept != plan.effect
+
+
+@pytest.mark.parametrize("namespaces", [(), ("shop",)])
+def test_what_is_of_the_whole_cluster_is_written_only_where_its_kind_is_named(
+    namespaces: tuple[str, ...],
+) -> None:
+    role, role_binding, web = (
+        At(RBAC, "clusterroles", ""),
+        At(RBAC, "clusterrolebindings", ""),
+        At("apps", "deployments", "shop"),
+    )
+
+    def written(*cluster_kinds: str) -> list[At]:
+        chosen = Chosen(Choice(namespaces=namespaces, cluster_kinds=cluster_kinds))
+        return [
+            each
+            for each in (role, role_binding, web)
+            if chosen.asks_for(each, "", {}) and not chosen.refused(each)
+        ]
+
+    assert written() == [web], "the rest is written all the same"
+    assert written("clusterroles") == written(f"clusterroles.{RBAC}") == [role, web]
+    if not namespaces:
+        assert (
+            Chosen(Choice()).refused(role)
+            == f"It is cluster-scoped: choose clusterroles.{RBAC} to write such objects."
+        )
