@@ -1,4 +1,6 @@
-"""The past is what the lists were, cell by cell, over some busy rounds; who sees one namespace sees it alone then too."""
+"""The past is what the lists were, cell by cell, over some busy rounds and exactly at quiet moments, and what map and
+overview were; who sees one namespace sees it alone then too.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,10 @@ import asyncio
 import json
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import pytest
@@ -26,6 +29,15 @@ ROUNDS = 3
 # Ages go on between two looks: that they count up to the moment is shown by tests/unit/views/test_moment.py.
 DURATION = re.compile(r"\b(\d+[smhdy])+\b")
 Rows = dict[str, dict[str, str]]
+Read = TypeVar("Read")
+# Of a page: addresses, which have their moment; what is now beside what was; and what is measured, which is not recorded.
+BESIDE = re.compile(
+    r'\s(?:href|data-h)="(?!#)[^"]*"|<span\s+class="now-v">.*?</span>|<svg\s+class="spark.*?</svg>| · [^<]* used',
+    re.DOTALL,
+)
+BOXES = re.compile(r'<ol id="map-apps".*?</tbody>', re.DOTALL)
+TILES = re.compile(r'<section[^>]*id="tiles".*?</section>', re.DOTALL)
+QUIET_SECONDS = 120.0
 PAST = "2020-01-01T00:00:00Z"
 
 
@@ -64,6 +76,37 @@ async def rows(person: Person, plural: str, at: str = "") -> Rows:
     answer = await person.json(f"/c/tests/{plural}/?{query}")
     assert answer["freshness"] == ("past" if at else "live"), (plural, answer["freshness"])
     return {row["uid"]: {key: DURATION.sub("T", text) for key, text in row.items()} for row in answer["rows"]}
+
+
+async def drawn(person: Person, path: str, part: re.Pattern[str], at: str = "") -> str:
+    """A part of a page, without what differs between the present and the past by itself."""
+    status, page = await person.get(f"/c/tests/{path}?{urlencode({'at': at} if at else {})}")
+    assert (status, "You are looking at the past" in page) == (200, bool(at)), path
+    [found] = part.findall(page)
+    return DURATION.sub("T", " ".join(BESIDE.sub("", found).split()))
+
+
+def versions(cluster: Sandbox, plurals: Iterable[str]) -> dict[str, str]:
+    """Of every object of some kinds, by its uid."""
+    return {
+        each["metadata"]["uid"]: each["metadata"]["resourceVersion"]
+        for plural in plurals
+        for each in cluster.api().get(KINDS[plural].gvr.path())["items"]
+    }
+
+
+async def at_rest(
+    cluster: Sandbox, plurals: Iterable[str], read: Callable[[str], Awaitable[Read]]
+) -> tuple[Read, Read]:
+    """What is read now, and of that moment, when nothing of these kinds changed around it."""
+
+    async def quiet() -> tuple[str, Read] | None:
+        known, before = versions(cluster, plurals), await read("")
+        at = stamp()
+        return (at, before) if (await read(""), versions(cluster, plurals)) == (before, known) else None
+
+    at, now = await until(quiet, QUIET_SECONDS)
+    return now, await read(at)
 
 
 def deployment(name: str, replicas: int, image: str = "web:1") -> dict[str, Any]:
@@ -111,6 +154,12 @@ async def test_every_list_is_as_it_was_then_cell_by_cell(cluster: Sandbox, owner
                     for key, text in row.items():
                         known = {each[uid][key] for each in (first, last) if uid in each}
                         assert text in known or _moving(plural), (plural, row["name"], key, text, known)
+        for plural in sorted(KINDS):
+            now, past = await at_rest(cluster, [plural], partial(rows, owner, plural))
+            assert past == now, plural
+        for path, part in (("map/", BOXES), ("", TILES)):
+            drawn_now, drawn_then = await at_rest(cluster, sorted(KINDS), partial(drawn, owner, path, part))
+            assert drawn_then == drawn_now, path
         quiet = stamp()
         page = (await owner.get(f"/c/tests/pods/?{urlencode({'at': quiet, 'namespace': there})}"))[1]
         assert "You are looking at the past" in page
@@ -135,7 +184,7 @@ async def test_every_list_is_as_it_was_then_cell_by_cell(cluster: Sandbox, owner
 
 
 def _moving(plural: str) -> bool:
-    """What nodes and their pods report all the time may have changed twice meanwhile."""
+    """What nodes and their pods report all the time may have changed twice meanwhile: it is compared when it rests."""
     return plural in ("events", "pods", "replicasets", "deployments", "endpointslices", "nodes")
 
 
