@@ -1,7 +1,7 @@
 """What the database keeps, and for how long: a task in each server process takes away what is too old or too much.
 
 In slices, so that nobody waits for it: a slice holds the database for some milliseconds. What no rule names grows only
-when somebody asks for it: people, permits, choices of columns (docs/limits.md).
+when somebody asks for it: local users, permits, choices of columns (docs/limits.md).
 """
 
 from __future__ import annotations
@@ -14,13 +14,18 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Coalesce
 
+from dashboard.admins import OF_ISSUER
 from dashboard.audit.checkpoints import audit_prune
 from dashboard.database import AWAY, in_database
 from dashboard.models import (
+    AccountMapping,
     AddedCluster,
+    AuditEntry,
     Backup,
     Change,
     ConfigMapContent,
@@ -31,12 +36,14 @@ from dashboard.models import (
     ProblemSpan,
     Recording,
     RecordingPiece,
+    SeenCluster,
     SigninLink,
     TimelineEvent,
 )
 from dashboard.queries.recordings import recordings_kept, spare_pieces
 from dashboard.queries.timeline import timeline_kept
 
+from .acting import OF_A_CLUSTER
 from .background import begin
 from .session import THE_INSTALLATION
 
@@ -49,6 +56,7 @@ PROBLEM_ROWS = 50_000  # of a cluster
 PIECES = 20  # of recordings, in a slice
 VERSION_ROWS = 100_000  # of a cluster; each object has its own bounds besides
 BACKUP_ROWS = 10_000  # of a cluster
+SEEN_ROWS = 1_000  # of clusters of which nothing is recorded
 LINK_DAYS = 1
 HOURLY_DAYS, SCORE_DAYS = 14, 365  # a row an hour; of scores, after that one a day
 
@@ -158,6 +166,38 @@ def _backups(now: datetime) -> Iterator[Rows]:
             yield rows.filter(began_at__lte=edge)
 
 
+def _seen_clusters(now: datetime) -> Iterator[Rows]:
+    """The newest stay, and each as long as anything is recorded of it, or was done under its name: a cluster that has the
+    name next must not come by it.
+    """
+    edge = SeenCluster.objects.order_by("-pk").values_list("pk", flat=True)[SEEN_ROWS : SEEN_ROWS + 1].first()
+    if edge is not None:
+        rows = SeenCluster.objects.filter(pk__lte=edge)
+        for recorded in (TimelineEvent, Recording, ProblemSpan, HourlyFigures):
+            rows = rows.exclude(records__in=recorded._default_manager.order_by().values("context"))
+        for done in (AuditEntry, Change, Backup):
+            rows = rows.exclude(context__in=done._default_manager.order_by().values("context"))
+        yield rows
+
+
+def _people(now: datetime) -> Iterator[Rows]:
+    """Whom an issuer or a cluster vouched for, once nothing tells of them any more. Who was disabled stays, or they would
+    come in again; so does whom a mapping names, or the next of that name would act as they did.
+    """
+    oldest = now - timedelta(days=settings.CLUSTER_UI_AUDIT_DAYS + 1)
+    people = User.objects.filter(
+        Q(username__startswith=OF_ISSUER) | Q(username__startswith=OF_A_CLUSTER),
+        is_active=True, sessions=None, change=None, clusterpermit=None,
+    )  # fmt: skip
+    mapped = AccountMapping.objects.filter(subject=AccountMapping.Subject.USER)
+    yield (
+        people.alias(seen=Coalesce("last_login", "date_joined"))
+        .filter(seen__lt=oldest)
+        .exclude(username__in=mapped.values("name"))
+        .exclude(username__in=AuditEntry.objects.values("user_name"))
+    )
+
+
 RULES: tuple[Callable[[datetime], Iterator[Rows | Slice]], ...] = (
     _sessions,
     _links,
@@ -168,6 +208,8 @@ RULES: tuple[Callable[[datetime], Iterator[Rows | Slice]], ...] = (
     _hourly,
     _removed_clusters,
     _backups,
+    _seen_clusters,
+    _people,
 )
 
 

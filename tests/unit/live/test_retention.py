@@ -14,18 +14,24 @@ from django.contrib.sessions.models import Session
 from dashboard.live import retention
 from dashboard.live.retention import Retention, kept_words, remove_some
 from dashboard.models import (
+    AccountMapping,
     AuditEntry,
     Backup,
     Change,
+    ClusterPermit,
     ColumnChoice,
     ConfigMapContent,
     ConfigMapVersion,
+    ExternalIdentity,
     HourlyFigures,
     Operation,
+    SeenCluster,
+    SignedIn,
     SigninLink,
     TimelineEvent,
 )
 from dashboard.preferences import MAX_KINDS, columns_remember
+from dashboard.queries.seenclusters import recognise
 from dashboard.sessionstore import SessionStore
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -49,15 +55,15 @@ KEPT = {
     "dashboard.ProblemSpan": "retention",
     "dashboard.ColumnChoice": "the latest of a person",
     "dashboard.ClusterPermit": "one a cluster, by its owner's word",
-    "auth.User": "made on the command line, or one a person of the issuer",
+    "auth.User": "made on the command line; whom an issuer or a cluster vouched for by retention",
     "auth.Group": "not used",
     "auth.Permission": "made by migrations",
     "contenttypes.ContentType": "made by migrations",
-    "dashboard.ExternalIdentity": "one a person of the issuer",
+    "dashboard.ExternalIdentity": "goes with its user",
     "dashboard.SignedIn": "goes with its session",
     "dashboard.AccountMapping": "2,000, by administrators",
     "dashboard.Backup": "retention",
-    "dashboard.SeenCluster": "a row for each cluster that a name of a context ever led to",
+    "dashboard.SeenCluster": "retention",
     "dashboard.AddedCluster": "100 at once, by administrators; removed ones by retention",
 }
 
@@ -201,6 +207,74 @@ async def test_backups_that_failed_or_are_gone_are_forgotten_and_of_the_others_t
     monkeypatch.setattr(retention, "BACKUP_ROWS", 1)
     assert await sweep() == 1
     assert [row.name async for row in Backup.objects.all()] == ["failed"]
+
+
+async def test_of_clusters_without_records_the_newest_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "SEEN_ROWS", 2)
+
+    def make() -> None:
+        for number in range(6):
+            recognise("prod", f"https://{number}", f"uid-{number}", NOW + timedelta(minutes=number))
+        recorded = SeenCluster.objects.get(uid="uid-1").records
+        HourlyFigures.objects.create(context=recorded, what="scores", at=NOW)
+        recognise("dev", "https://dev", "uid-dev", NOW)
+
+    await asyncio.to_thread(make)
+    assert await sweep() == 4
+    assert {row.uid async for row in SeenCluster.objects.all()} == {"uid-1", "uid-5", "uid-dev"}
+
+
+async def test_a_cluster_under_whose_name_something_was_done_stays_known(
+    mara: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "SEEN_ROWS", 0)
+
+    def make() -> None:
+        for name in ("c", "audited", "saved", "empty"):
+            recognise(name, f"https://{name}", f"uid-{name}", NOW)
+        change(mara, timedelta(days=1))  # in c
+        AuditEntry.objects.create(user_name="mara", action="sign in", result="done", context="audited")
+        Backup.objects.create(context="saved", by="x", name="a", state="verified")
+
+    await asyncio.to_thread(make)
+    assert await sweep() == 1
+    assert {row.context async for row in SeenCluster.objects.all()} == {"c", "audited", "saved"}
+
+
+async def test_people_of_an_issuer_or_a_cluster_go_once_nothing_tells_of_them(settings: Any) -> None:
+    settings.CLUSTER_UI_AUDIT_DAYS = 30
+    long_ago, lately = NOW - timedelta(days=40), NOW - timedelta(days=20)
+
+    def person(name: str, signed_in: datetime | None = long_ago, **more: Any) -> User:
+        made = User.objects.create(username=name, date_joined=long_ago, last_login=signed_in, **more)
+        ExternalIdentity.objects.create(issuer="https://issuer", subject=name, user=made)
+        return made
+
+    def make() -> None:
+        person("oidc:gone")
+        person("oidc:never", None)
+        User.objects.create(username="token:prod/gone", date_joined=long_ago, last_login=long_ago)
+        User.objects.create(username="local", date_joined=long_ago, last_login=long_ago)
+        person("oidc:lately", lately)
+        person("oidc:disabled", is_active=False)
+        person("oidc:mapped")
+        AccountMapping.objects.create(subject="user", name="oidc:mapped", cluster_user="x", by="owner")
+        person("oidc:told")
+        AuditEntry.objects.create(user_name="oidc:told", action="scale", result="refused")
+        change(person("oidc:changed"), timedelta(days=1))
+        ClusterPermit.objects.create(context="c", server="https://c", allowed_by=person("oidc:permitted"))
+        store = SessionStore()
+        store.set_expiry(NOW + timedelta(hours=1))
+        store.save()
+        SignedIn.objects.create(session_id=store.session_key, user=person("oidc:there"))
+
+    await asyncio.to_thread(make)
+    await sweep()
+    kept = {"local"} | {
+        f"oidc:{why}" for why in ("lately", "disabled", "mapped", "told", "changed", "permitted", "there")
+    }
+    assert {user.username async for user in User.objects.all()} == kept
+    assert {row.subject async for row in ExternalIdentity.objects.all()} == kept - {"local"}
 
 
 async def test_it_goes_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
