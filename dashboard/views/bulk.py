@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponseRedirect, JsonResponse, QueryDict
@@ -30,7 +30,7 @@ from dashboard.edge import KIB, body_limit
 from dashboard.errors import BadInput, ClusterError, Unavailable
 from dashboard.live.operations import operations
 from dashboard.live.screens.bulk import BulkFormScreen
-from dashboard.live.screens.common import iso, list_url, object_url
+from dashboard.live.screens.common import iso, list_url, namespaces_crumbs, namespaces_words, object_url
 from dashboard.live.screens.listing import ListScreen
 from dashboard.live.session import Session
 from dashboard.loop import off_loop
@@ -95,6 +95,7 @@ class ManyForm:
     """A form about many objects, in the steps of every form: a subclass says what it previews, and what it begins."""
 
     at_once: bool  # whether there is nothing to type first
+    namespaces: Collection[str] = ()  # of the objects
 
     def __init__(
         self, request: HttpRequest, screen: BulkFormScreen, actor: Actor, count: int, pace: str = ""
@@ -111,7 +112,8 @@ class ManyForm:
 
     @property
     def title(self) -> str:
-        return bulk_title(self.action, self.kind.kind, self.kind.title, self.count)
+        title = bulk_title(self.action, self.kind.kind, self.kind.title, self.count)
+        return " in ".join(filter(None, (title, namespaces_words(self.namespaces))))
 
     async def preview(self) -> Shown:
         found = await self.found()
@@ -190,8 +192,12 @@ class ManyForm:
             "verb": self.action.title,
             "count": self.count,
             "kind": {"plural": self.kind.plural, "title": self.kind.title, "kind": self.kind.kind},
+            "where": namespaces_words(self.namespaces),
             "targets": [],
-            "breadcrumbs": [(self.kind.title, list_url(self.cluster, self.kind.plural))],
+            "breadcrumbs": [
+                (self.kind.title, list_url(self.cluster, self.kind.plural)),
+                *namespaces_crumbs(self.cluster, self.kind.plural, self.namespaces),
+            ],
             "cluster_name": self.cluster.cluster.name,
             "form": {
                 "action_url": self.request.path,
@@ -264,7 +270,7 @@ class BulkForm(ManyForm):
         self, request: HttpRequest, screen: BulkFormScreen, actor: Actor, targets: Sequence[Target]
     ) -> None:
         super().__init__(request, screen, actor, len(targets))
-        self.targets = targets
+        self.targets, self.namespaces = targets, {target.namespace for target in targets}
 
     @property
     def at_once(self) -> bool:  # type: ignore[override]
@@ -306,7 +312,7 @@ class BulkUndoForm(ManyForm):
 
     def __init__(self, request: HttpRequest, screen: BulkFormScreen, actor: Actor, change: Change) -> None:
         super().__init__(request, screen, actor, change.result["count"], change.result.get("order", ""))
-        self.change = change
+        self.change, self.namespaces = change, change.result["namespaces"]
 
     @property
     def title(self) -> str:

@@ -23,7 +23,7 @@ from dashboard.live.snapshot import Snapshot
 from dashboard.models import Change, Operation, OperationResult
 
 from .change import unnamed
-from .common import fresh_part, kind_of, list_url
+from .common import fresh_part, kind_of, list_url, namespaces_crumbs, namespaces_words
 from .operation import RESULT_WORDS, OperationScreen
 
 LONGEST = 12_000  # letters of an address, as static/js/choose.js has them
@@ -250,9 +250,12 @@ class BulkScreen(OperationScreen):
         change = self.change
         url = list_url(self.runtime, change.plural)
         number, kinds = str(change.result["count"]), change.result["kinds"]
-        about = {"plural": change.plural, "kind": number, "namespace": "", "name": kinds, "url": url}
+        namespaces = change.result["namespaces"]
+        about = {
+            "plural": change.plural, "kind": number, "namespace": namespaces_words(namespaces), "name": kinds, "url": url,
+        }  # fmt: skip
         return {
             **super().context(),
             "object": about,
-            "breadcrumbs": [(kinds, url)],
+            "breadcrumbs": [(kinds, url), *namespaces_crumbs(self.runtime, change.plural, namespaces)],
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -75,6 +75,22 @@ def fields_url(runtime: ClusterRuntime, kind: str = "", api_version: str = "", p
 def namespace_crumbs(runtime: ClusterRuntime, plural: str, namespace: str) -> list[tuple[str, str]]:
     """The way to the objects of a kind in a namespace; none for a kind without namespaces."""
     return [(namespace, list_url(runtime, plural, f"?namespace={namespace}"))] if namespace else []
+
+
+def namespaces_words(namespaces: Collection[str]) -> str:
+    """ "shop", or "3 namespaces"; "" of a kind without namespaces."""
+    names = {each for each in namespaces if each}
+    return ", ".join(names) if len(names) < 2 else f"{len(names)} namespaces"
+
+
+def namespaces_crumbs(
+    runtime: ClusterRuntime, plural: str, namespaces: Collection[str]
+) -> list[tuple[str, str]]:
+    """The same of many objects; from several namespaces it leads to all objects of the kind."""
+    words = namespaces_words(namespaces)
+    if not words or words in namespaces:
+        return namespace_crumbs(runtime, plural, words)
+    return [(words, list_url(runtime, plural))]
 
 
 def object_url(runtime: ClusterRuntime, plural: str, namespace: str, name: str, tab: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from django.contrib.auth.models import User
+from django.http import HttpResponse
 from django.test import AsyncClient
 
 from dashboard.actions.registry import action_for
@@ -20,6 +22,7 @@ from dashboard.models import AuditEntry, Change, Operation, OperationResult
 from dashboard.views import bulk, changes
 
 from ..actions.test_bulk import Cluster, webs
+from ..markup import content_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -153,3 +156,30 @@ async def test_an_undo_of_the_whole_lists_each_and_begins_one_change(
     made = await Change.objects.aget(undoes=change)
     assert response.json() == {"change": made.pk, "url": f"/changes/{made.pk}/"}
     assert made.result["order"] == "one"
+
+
+@pytest.mark.parametrize(
+    ("objects", "title", "where"),
+    [
+        (["shop/web-0", "shop/web-1"], "Scale 2 Deployments in shop", "shop"),
+        (["shop/web-0", "blog/web-1", "mail/web-2"], "Scale 3 Deployments in 3 namespaces", "3 namespaces"),
+    ],
+)
+async def test_title_heading_and_breadcrumbs_say_in_which_namespaces(
+    client: AsyncClient, monkeypatch: pytest.MonkeyPatch, objects: list[str], title: str, where: str
+) -> None:
+    titles: list[str] = []
+
+    async def page(request: Any, cluster: Any, screen: Any, *, title: str, more: Any) -> HttpResponse:
+        titles.append(title)
+        return HttpResponse(content_of(screen.page, more))
+
+    monkeypatch.setattr(bulk, "page", page)
+    html = (await client.post("/c/dev/bulk/deployments/scale/", {"object": objects})).content.decode()
+    assert titles == [title]
+    assert re.search(rf"<h1>.*in {where}</span></h1>", html, re.DOTALL)
+    crumbs = re.findall(r"<li><a href=\"([^\"]*)\">([^<]*)</a></li>", html)
+    query = "?namespace=shop" if where == "shop" else ""
+    assert crumbs == [
+        ("/c/dev/deployments/", "Deployments"), (f"/c/dev/deployments/{query}", where),
+    ]  # fmt: skip

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import base64
 import copy
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from django.contrib.auth.models import User
-from django.test import AsyncClient
+from django.http import HttpResponse
+from django.test import AsyncClient, RequestFactory
 
+from dashboard.actions import configmap_editing
 from dashboard.actions.action import Description, DryRun
 from dashboard.actions.configmap_versions import version_found
 from dashboard.actions.drain import Drain
+from dashboard.actions.edit import EDIT
+from dashboard.actions.engine import Form
 from dashboard.actions.registry import ACTIONS, action_for, action_named
 from dashboard.actions.templatemark import REVISION
 from dashboard.errors import NotFound
@@ -24,10 +30,13 @@ from dashboard.kinds import KINDS
 from dashboard.models import AuditEntry, Change
 from dashboard.queries.frozen import Frozen
 from dashboard.queries.yamltext import as_yaml
+from dashboard.views import editor, form, replace
+from dashboard.views.steps import StepResult
 from tests.formed import Script, open_forms
 
 from ..actions.server import Server
 from ..insight.world import World, deployment, node, pod
+from ..markup import content_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -564,6 +573,59 @@ async def test_a_reason_is_compared_with_what_was_typed_off_the_loop(
 
     monkeypatch.setattr("dashboard.views.form.reason_of", read)
     await script.apply((await script.preview())["token"])
+    assert threads and threading.current_thread() not in threads
+
+
+async def test_the_heading_and_the_breadcrumbs_name_the_namespace(
+    script: Script, api: Server, tried: Tried, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[tuple[str, Any]] = []
+
+    async def page(*_: Any, title: str, more: Any) -> HttpResponse:
+        shown.append((title, more))
+        return HttpResponse()
+
+    for module in (form, replace):
+        monkeypatch.setattr(module, "page", page, raising=False)
+    await script.client.get(script.url)
+    ((_, namespace, name), *_) = api.objects
+    ((title, more),) = shown
+    template = "pages/edit_form.html" if script.url.endswith("/form/") else "pages/action.html"
+    heading = re.search(r"<h1>(.*?)</h1>", content_of(template, more), re.DOTALL)
+    assert heading is not None
+    assert (f">in {namespace}<" in heading[1], title.endswith(f"{name} in {namespace}")) == (
+        bool(namespace),
+    ) * 2
+    crumbs = [text for text, _ in more["breadcrumbs"]]
+    assert crumbs[1 : crumbs.index(name)] == ([namespace] if namespace else [])
+
+
+@pytest.mark.parametrize("case", ["edit"])
+@pytest.mark.parametrize(
+    ("place", "name_there"),
+    [
+        (editor, "read_draft"), (editor, "editors"), (editor, "one_editor"), (editor, "said_of"),
+        (configmap_editing, "plan"), (configmap_editing, "flaw"), (type(EDIT), "diff"),
+    ],
+)  # fmt: skip
+async def test_texts_of_a_megabyte_are_read_merged_checked_and_compared_off_the_loop(
+    script: Script, monkeypatch: pytest.MonkeyPatch, place: Any, name_there: str
+) -> None:
+    threads, done = [], getattr(place, name_there)
+
+    def noted(*given: Any, **named: Any) -> Any:
+        threads.append(threading.current_thread())
+        return done(*given, **named)
+
+    monkeypatch.setattr(place, name_there, noted)
+    script.typed |= {"nnew": "a.json", "tnew": "{}"}
+    await script.apply((await script.preview())["token"])
+    beside = {"HX-Request": "true", "HX-Target": "preview"}
+    await script.client.post(script.url, script.typed | {"tnew": "{", "step": "preview"}, headers=beside)
+    await script.client.get(f"{script.url}?open=LOG", headers=beside | {"HX-Target": "editors"})
+    found = Form(manifest=SETTINGS | {"metadata": {"resourceVersion": "1"}}, confirm="", refusal=None)
+    page: Any = SimpleNamespace(sent=False, request=RequestFactory().get("/"), url="/")
+    await editor.ConfigMapForm.fields(page, found, StepResult())
     assert threads and threading.current_thread() not in threads
 
 
