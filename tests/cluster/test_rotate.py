@@ -967,22 +967,33 @@ async def test_what_a_restart_does_not_replace_is_told_and_holds_nobody_up(
         plural = "deployments" if name == "asleep" else "statefulsets"
         spec |= {} if name == "asleep" else {"serviceName": name}
         place.api.post(f"{place.apps}/{plural}", {"metadata": {"name": name}, "spec": spec})
+    for name, partition in (("whole", 2), ("part", 1)):
+        place.workload(name, 2, "statefulsets")
+        rolling = {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": partition}}}
+        place.api.patch(f"{place.apps}/statefulsets/{name}", {"spec": rolling})
     await place.up("web")
-    await place.up("by-hand", "statefulsets")
+    for name in ("by-hand", "whole", "part"):
+        await place.up(name, "statefulsets")
     shown = await place.preview(mara)
     told = {effect.ref.name: effect for effect in shown.told.effects if effect.ref is not None}
     assert "It is paused" in told["asleep"].note and told["asleep"].word == "old value"
     assert "OnDelete" in told["by-hand"].note and "no pods" in told["idle"].note
     assert told["web"].word == "stage 1"
+    assert "Its partition is 2" in told["whole"].note and told["whole"].word == "old value"
+    assert "Its partition is 1" in told["part"].note and told["part"].word.startswith("stage ")
     kept = [each.title for each in shown.told.notices]
-    assert "asleep will keep the old value" in kept and "by-hand will keep the old value" in kept
+    for name in ("asleep", "by-hand", "whole"):
+        assert f"{name} will keep the old value" in kept
     change = await place.apply(mara, shown.token)
     await place.begin(change)
     rotation = await place.follow(change)
     states = {step["name"]: step["state"] for step in rotation.steps}
     assert (rotation.state, states) == (
-        "done", {"web": "done", "asleep": "left", "by-hand": "left", "idle": "done"},
+        "done",
+        {"web": "done", "asleep": "left", "by-hand": "left", "whole": "left", "part": "done", "idle": "done"},
     )  # fmt: skip
+    texts = {step["name"]: step["text"] for step in rotation.steps}
+    assert "Its partition is 2" in texts["whole"] and "below number 1 keep the old" in texts["part"]
     assert (await place.preview(mara, OLD)).token, "the Secret is free for the next rotation"
 
 

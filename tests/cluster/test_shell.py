@@ -20,6 +20,7 @@ from django.contrib.auth.models import User
 from django.http import QueryDict
 
 from dashboard import consumers, shellconsumer
+from dashboard.errors import NotFound
 from dashboard.kube.exec import Exec
 from dashboard.kube.transport import Transport
 from dashboard.live import terminal
@@ -262,6 +263,28 @@ async def test_it_ends_with_the_session(here: Here, monkeypatch: pytest.MonkeyPa
         signed_in.return_value = None
         assert await shell.heard() == {"t": "bye", "why": "signed-out"}
     assert (await here.audit())[-1][1].endswith(": signed out.")
+
+
+async def test_it_ends_with_its_context(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Any] = []
+
+    def open_(slug: str) -> Any:
+        opened.append(here.opened(slug))
+        return opened[-1]
+
+    def named(_: str) -> None:
+        raise NotFound("There is no such context.")
+
+    monkeypatch.setattr(consumers, "runtime", SimpleNamespace(open=open_, named=named))
+    monkeypatch.setattr(consumers, "SESSION_SECONDS", 0.2)
+    async with here.socket() as shell:
+        said = await shell.start()
+        while said["t"] == "waiting":  # for the container
+            said = await shell.heard()
+        assert said["t"] == "started"
+        opened[-1].closed = True  # as the sweep does once it left the kubeconfig
+        assert await shell.heard() == {"t": "bye", "why": "gone"}
+    assert (await here.audit())[-1][1].endswith(": the context was removed from the configuration.")
 
 
 async def test_an_hour_in_which_nothing_passes_keeps_it_and_then_ends_it(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -9,10 +10,12 @@ import pytest
 from django.http import QueryDict
 
 from dashboard import render
+from dashboard.kinds import KINDS
 from dashboard.live.screens import overview
 from dashboard.live.screens.overview import OverviewScreen
 from dashboard.recovery.shelf import Shelf
 
+from . import test_unknown
 from .seen import runtime, session
 
 
@@ -39,3 +42,22 @@ def test_the_overview_of_the_past_does_not_tell_how_old_the_last_backup_is_now(
     assert told is not None and told["words"] == "Never backed up"
     screen.runtime.shown_at = datetime.now(UTC)
     assert screen._backup() is None
+
+
+def test_the_number_of_issues_stands_on_the_page_once() -> None:
+    found = test_unknown.cluster(live=frozenset(KINDS))
+    waiting = {"name": "app", "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "restartCount": 4}
+    for number in range(7):
+        found.cache.put(
+            "pods",
+            {
+                "metadata": {"name": f"job-{number}"},
+                "spec": {"containers": [{"name": "app", "image": f"app-{number}"}]},
+                "status": {"phase": "Running", "containerStatuses": [waiting]},
+            },
+        )
+    screen = test_unknown.overview(found)
+    screen._wrong = screen._problems(screen.session.reader)
+    assert len(screen._wrong) == 7
+    text = re.sub(r"<[^>]+>", " ", test_unknown.html(screen))
+    assert re.findall(r"\b7 (?!critical)(\w+)", text) == ["issues"], "besides how bad they are"
