@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.compose.__main__ import compose_check
+from tools.compose.__main__ import compose_check, leftovers
 from tools.image import Engine, impossible
 
 pytestmark = [
@@ -15,3 +15,4 @@ pytestmark = [
 
 def test_everything_comes_up_by_the_documented_commands_and_goes_without_a_trace(engine: Engine) -> None:
     compose_check(engine)
+    assert leftovers(engine) == []

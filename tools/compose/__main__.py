@@ -13,7 +13,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,6 +39,7 @@ from tools.server import free_port
 
 HERE = Path(__file__).resolve().parent
 SERVICES = "localhost/cluster-ui-services"
+PSQL = ("postgres", "psql", "-U", "cluster_ui", "-At", "-c")
 PACKAGES = ("python3", "postgresql-15", "redis-server")
 # The compiler of PostgreSQL's queries, which it does without, and the cluster that Debian makes.
 LEFT_OUT = (
@@ -143,17 +146,43 @@ def _up(engine: Engine, sandbox: Sandbox, shared: Path) -> None:
         base = f"http://127.0.0.1:{port}"
         link = compose("exec", "-T", "dashboard", "python", "manage.py", "signin_link", "--base", base)
         asyncio.run(use(sandbox, link.splitlines()[-1], base))
-        tables = compose(
-            "exec", "-T", "postgres", "psql", "-U", "cluster_ui", "-At", "-c",
-            "SELECT count(*) FROM dashboard_auditentry",
-        )  # fmt: skip
-        say(f"The audit in PostgreSQL has {tables.splitlines()[-1]} entries.")
+        _check_kept(compose, link.splitlines()[-1])
     except ImageError:
         say(engine.podman("ps", "--all"))
         raise
     finally:
         compose("down", "--volumes", "--timeout", str(GRACE_SECONDS))
-    say("Everything is down, with its volumes.")
+    if left := leftovers(engine):
+        raise ImageError(f"After `down` there is still {', '.join(left)}.")
+    say("Everything is down: no container, volume or network of it is left.")
+
+
+def _check_kept(compose: Callable[..., str], used: str) -> None:
+    """That sessions and the audit are in PostgreSQL, and tries in Redis: the link that was ``used`` is one."""
+    try:
+        urllib.request.urlopen(used, timeout=60)  # noqa: S310 # an address of ours
+    except urllib.error.HTTPError as error:
+        refused = error.code == 403
+    else:
+        refused = False
+    if not refused:
+        raise ImageError("A link that was used is not refused.")
+    for what, words in {
+        "sessions in PostgreSQL": (*PSQL, "SELECT count(*) FROM django_session"),
+        "entries of the audit in PostgreSQL": (*PSQL, "SELECT count(*) FROM dashboard_auditentry"),
+        "counters in Redis": ("redis", "redis-cli", "DBSIZE"),
+    }.items():
+        number = compose("exec", "-T", *words).split()[-1]
+        if not number.isdigit() or number == "0":
+            raise ImageError(f"There are no {what}: {number}.")
+        say(f"There are {number} {what}.")
+
+
+def leftovers(engine: Engine) -> list[str]:
+    """What is there of containers, volumes and networks that the compose file made."""
+    listed = [("ps", "--all", "{{.Names}}"), ("volume", "ls", "{{.Name}}"), ("network", "ls", "{{.Name}}")]
+    names = [name for *words, form in listed for name in engine.podman(*words, "--format", form).split()]
+    return [name for name in names if name.startswith("cluster-ui_")]
 
 
 if __name__ == "__main__":
