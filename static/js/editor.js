@@ -1,6 +1,7 @@
 // The form that edits a ConfigMap. It works without this: the server knows an untouched text by itself. Here untouched
 // keys stay at home, lines are counted, keys added, found and opened, and a change by somebody else is told.
 import { parse } from "./lists.js";
+import { load } from "./navigation.js";
 import { say } from "./notes.js";
 
 const FIND_MS = 250; // after the last letter
@@ -48,7 +49,7 @@ function markKeys() {
   }
 }
 
-const ask = (query, how) => htmx.ajax("GET", `${$("#change").action}?${new URLSearchParams(query)}`, how);
+const ask = (query, how) => load("GET", `${$("#change").action}?${new URLSearchParams(query)}`, how);
 
 async function openKey(key) {
   const here = editorOf(key);

@@ -42,22 +42,25 @@ function scrollTo(scroll) {
   for (const [name, element] of Object.entries(scrollers())) if (element) element.scrollTop = scroll?.[name] ?? 0;
 }
 
-// Whoever leaves a form in which a Secret may have been typed is asked first: any other is kept for Back.
+// Whoever leaves a form with a Secret typed in it is asked first: any other is kept for Back.
 const TEXTS = "[data-keep] :is(textarea, .editor-h > input), [data-create] input";
 const mayLeave = () => keeps() || !typed(TEXTS) || confirm("What you typed is not saved. Leave this page?");
+
+// htmx's events tell of one that failed.
+export const load = (verb, url, how) => htmx.ajax(verb, url, how)?.catch(() => {});
 
 // "menu" is a menu that stays open; "row" the address of an object whose row gets the focus.
 export function go(url, { into = "main", history = "push", scroll = null, menu = null, row = "", headers = {} } = {}) {
   if (into === "main" && history === "push" && !mayLeave()) return;
   visit = { url, into, history, scroll, row, headers };
   closeMenus(menu);
-  htmx.ajax("GET", url, {
+  load("GET", url, {
     source: "#main",
     target: `#${into}`,
     headers,
     select: into === "main" ? "#page" : `#${into}`,
     swap: into === "main" ? "innerHTML" : "outerHTML",
-  })?.catch(() => {}); // one that gave way to another, or failed: htmx's events tell of that
+  });
 }
 
 export const reload = (headers) => go(here(), { headers, history: "none", scroll: Object.fromEntries(Object.entries(scrollers()).map(([name, element]) => [name, element?.scrollTop ?? 0])) });
@@ -95,18 +98,18 @@ function beforeSwap(event) {
     moved("push", pathOf(xhr.responseURL));
     return;
   }
-  // An answer in place (a page that says what is wrong, a form with its mistakes) is shown whatever its status.
+  // An answer in place (what is wrong, a form with its mistakes) is shown whatever its status.
   event.detail.shouldSwap = true;
   event.detail.isError = false;
   if (mine) moved(mine.history, pathOf(xhr.responseURL || mine.url));
   else if (requestConfig.elt.id === "filter") moved("replace", event.detail.pathInfo.finalRequestPath);
   else if (xhr.getResponseHeader("HX-Push-Url")) moved("push", xhr.getResponseHeader("HX-Push-Url"));
   if (event.detail.target.id === "main") replaced(requestConfig);
-  // htmx tells of each element that goes: thousands.
+  // htmx tells of each that goes: thousands.
   for (const list of event.detail.target.querySelectorAll("[data-list]")) list.replaceChildren();
 }
 
-// Another page is about to be shown. What an apply sent is done with; of a text that a click left, Back is said to bring it.
+// Another page comes. What an apply sent is done with; of a text that a click left, Back brings it.
 function replaced({ verb, parameters }) {
   dropCharts();
   const texts = verb === "get" && typed(TEXTS);
@@ -172,7 +175,7 @@ function failedAt(event, text) {
     return note({ title: "No answer", text: "The change may have been made or not. Look before you send it again; what you typed is kept.", link: { text: "Look at it", url: elt.closest("form")?.querySelector(".act a[href]")?.href ?? here() } });
   }
   const again = elt.id === "main" && visit ? { ...visit } : null;
-  note({ away: !detail.xhr?.status, title: title ?? "This did not work", text: `${words ?? text} What is on screen is as it was before.`, retry: () => (again ? go(again.url, again) : htmx.ajax(verb, path, { source: elt, target: detail.target, values: parameters })) });
+  note({ away: !detail.xhr?.status, title: title ?? "This did not work", text: `${words ?? text} What is on screen is as it was before.`, retry: () => (again ? go(again.url, again) : load(verb, path, { source: elt, target: detail.target, select: detail.select, swap: detail.etc.swapOverride, values: parameters })) });
 }
 
 const rowOf = (url) => (url ? document.querySelector(`#rows th a[href="${CSS.escape(url)}"]`) : null);
@@ -208,7 +211,7 @@ function markPlace() {
 
 // ---- Requests
 
-// The filter keeps what else the address asks for, as it stands now, and leaves out what is empty.
+// The filter keeps what else the address asks for now, and leaves out what is empty.
 function configRequest(event) {
   if (event.target.id !== "filter") return;
   const { parameters } = event.detail;

@@ -2,6 +2,7 @@
 // minute, or copied without being shown. None is kept: not in storage, not in a frame, not in the history.
 import { toClipboard } from "./clipboard.js";
 import { parse } from "./lists.js";
+import { load } from "./navigation.js";
 import { note, say } from "./notes.js";
 
 const $ = (selector, root = document) => root.querySelector(selector);
@@ -104,7 +105,7 @@ function findKeys(box, page = 1) {
   const key = $("[name=key]:checked", box)?.value ?? "";
   const query = new URLSearchParams({ q: $("[name=q]", box)?.value ?? "", page, key });
   const how = { target: "#pick-key", select: "#pick-key", swap: "outerHTML" };
-  return htmx.ajax("GET", `${$("#change").action}?${query}`, how).then(() => say($("#pick-key .keys-n")?.textContent.trim() ?? ""));
+  return load("GET", `${$("#change").action}?${query}`, how).then(() => say($("#pick-key .keys-n")?.textContent.trim() ?? ""));
 }
 
 let finding = 0;

@@ -505,6 +505,20 @@ def test_what_is_done_before_the_script_of_the_form_has_come_is_not_lost(
     expect(page.locator("#keys li")).to_have_count(1)
 
 
+def test_a_search_that_nobody_answers_is_told_and_is_no_error_of_the_script(
+    page: Page, config: Settings
+) -> None:
+    config.api.post(config.path, {"metadata": {"name": "settings"}, "data": MANY})
+    page.goto(f"{config.url}edit/")
+    page.route("**/edit/?page=1*", lambda route: route.abort())
+    page.get_by_role("searchbox", name="Part of a key's name").fill("1234")
+    expect(page.get_by_role("alert").filter(has_text="What is on screen is as it was before")).to_be_visible()
+    expect(page.locator("#keys li")).to_have_count(100)
+    page.unroute("**/edit/?page=1*")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("#keys li")).to_have_count(1)
+
+
 def test_thousands_of_keys_without_scripts(plain: Page, config: Settings) -> None:
     config.api.post(config.path, {"metadata": {"name": "settings"}, "data": MANY})
     plain.goto(f"{config.url}edit/")
