@@ -101,7 +101,7 @@ class Sandbox:
     node counts as lost; by default that is minutes, so that a busy machine loses none. `etcd_quota`: bytes that etcd
     may hold; by default 2 GiB, which is not enough for 50,000 pods of the size of real ones. `real_node`: whether
     there is a node that really runs containers beside the simulated ones, which takes Linux and root; None is as the
-    last time.
+    last time. `policies`: whether NetworkPolicies are enforced there; without, there is less to build.
     """
 
     def __init__(
@@ -114,6 +114,7 @@ class Sandbox:
         node_grace: int | None = None,
         etcd_quota: int | None = None,
         real_node: bool | None = None,
+        policies: bool = True,
         log: Log = print_to_stderr,
     ) -> None:
         if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?", name):
@@ -126,6 +127,7 @@ class Sandbox:
         self.node_grace = node_grace
         self.etcd_quota = etcd_quota
         self._real_node = real_node
+        self._policies = policies
         self.folder = (home or data_home()).absolute() / name
         self._workdir = self.folder / "kwok" / "clusters" / name
         self._log = log
@@ -446,6 +448,7 @@ class Sandbox:
         agent = b"".join((HERE / name).read_bytes() for name in ("agent.py", "api.py"))
         if self.real_node:
             agent += node_programs.key().encode()
+            agent += node_programs.policies_key().encode() if self._policies else b""
             agent += b"".join(path.read_bytes() for path in sorted((HERE / "node").glob("*.py")))
         return hashlib.sha256(self._config(state, found).encode() + agent).hexdigest()
 
@@ -516,6 +519,7 @@ class Sandbox:
                     api.delete(f"/api/v1/nodes/{name}")
             return
         programs = node_programs.ensure(self._log)
+        policies = str(node_programs.ensure_policies(self._log)) if self._policies else ""
         place = machine.place(self.folder, state["network"])
         for path, content in objects.plumbing(place.address).items():
             api.apply(path, content)
@@ -523,11 +527,15 @@ class Sandbox:
         if processes.running(pid_file, self._mark) is not None:
             return
         pid_file.unlink(missing_ok=True)
-        settings = {"programs": str(programs.folder), "network": place.network, "api_port": api.port}
+        settings = {
+            "programs": str(programs.folder),
+            "policies": policies,
+            "name": place.name,
+            "network": place.network,
+            "api_port": api.port,
+        }
         (self.folder / LOGS).mkdir(parents=True, exist_ok=True)
-        _write_private(
-            self.folder / "node" / "settings.json", json.dumps(settings | {"name": place.name}, indent=2)
-        )
+        _write_private(self.folder / "node" / "settings.json", json.dumps(settings, indent=2))
         log = self.folder / LOGS / "node.log"
         pid = _spawn(["sandbox.node.supervisor", self._mark], log)
         began = _now()

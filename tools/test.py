@@ -29,7 +29,10 @@ from tools.debian import packages_install
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 PROGRAMS = "from sandbox.binaries import ensure; from sandbox.cluster import print_to_stderr; ensure(print_to_stderr)"
-NODE_PROGRAMS = PROGRAMS.replace("sandbox.binaries", "sandbox.node.programs")
+NODE_PROGRAMS = (
+    "from sandbox.node.programs import ensure, ensure_policies; from sandbox.cluster import print_to_stderr as log; "
+    "ensure(log); ensure_policies(log)"
+)
 PARTS = ("checks", "unit", "cluster", "browser", "image")
 CACHE = "pytest-cache"
 TESTS_FAILED = 1  # pytest's exit code, when it ran to its end

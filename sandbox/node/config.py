@@ -17,6 +17,7 @@ from sandbox.node.objects import (
     LABEL,
     NODE,
     NODES,
+    SERVICES,
     VOLUMES_CONFIG,
     VOLUMES_NAMESPACE,
     taint,
@@ -62,8 +63,12 @@ class Kubelet:
 KUBELETS = tuple(Kubelet(node) for node in NODES)
 
 
-def commands(programs: Programs, folder: Path, place: Place) -> dict[str, list[str]]:
-    """The programs that run all the time, by name; those that are ``containerds`` have to be first."""
+def commands(
+    programs: Programs, folder: Path, place: Place, policies: Path | None = None
+) -> dict[str, list[str]]:
+    """The programs that run all the time, by name; those that are ``containerds`` have to be first. ``policies``: the
+    folder of what enforces NetworkPolicies, where they are to be.
+    """
     kubeconfig = str(folder / "kubeconfig")
     return {
         **{
@@ -111,7 +116,24 @@ def commands(programs: Programs, folder: Path, place: Place) -> dict[str, list[s
             "--global.sendanonymoususage=false",
             "--log.level=INFO",
         ],
+        **({"kube-router": _router(policies, kubeconfig)} if policies else {}),
     }
+
+
+def _router(policies: Path, kubeconfig: str) -> list[str]:
+    """Of all that it can, the NetworkPolicies only. Both kubelets have one address, so one of it is for both."""
+    return [
+        str(policies / "bin" / "kube-router"),
+        f"--kubeconfig={kubeconfig}",
+        f"--hostname-override={NODE}",
+        "--run-firewall=true",
+        "--run-router=false",
+        "--run-service-proxy=false",
+        "--run-loadbalancer=false",
+        f"--service-cluster-ip-range={SERVICES}",
+        "--health-port=0",
+        "--metrics-port=0",
+    ]
 
 
 def containerds() -> dict[str, Kubelet]:

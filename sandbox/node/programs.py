@@ -47,6 +47,9 @@ PACKAGES = (
 )
 # What the image for pods is made of, apart from those: here is another C library than the machine may have.
 IMAGE_PACKAGES = ("busybox", "libc6")
+# What enforces NetworkPolicies, in a folder of its own: building it takes minutes, and one pod runs without.
+POLICIES = "policies"
+POLICY_PACKAGES = ("iptables", "ipset", "libipset13")
 
 
 @dataclass(frozen=True)
@@ -68,15 +71,27 @@ class Programs:
         """The root of what the image for pods is made of."""
         return self.folder / "image"
 
-    def environment(self) -> dict[str, str]:
-        """A PATH and libraries with which all of them run, the packages' own first."""
-        debian = self.folder / "debian"
-        folders = [str(debian / each) for each in ("usr/sbin", "usr/bin", "sbin", "bin")]
-        libraries = [*debian.glob("usr/lib/*-linux-*"), *debian.glob("lib/*-linux-*")]
-        return {
+    def environment(self, policies: Path | None = None) -> dict[str, str]:
+        """A PATH and libraries with which all of them run, the packages' own first. ``policies``: the folder of what
+        enforces NetworkPolicies, of which the same is true.
+        """
+        roots = [each / "debian" for each in (self.folder, policies) if each is not None]
+        folders = [str(root / each) for root in roots for each in ("usr/sbin", "usr/bin", "sbin", "bin")]
+        libraries = [
+            str(path)
+            for root in roots
+            for place in ("usr/lib", "lib")
+            for path in root.glob(f"{place}/*-linux-*")
+        ]
+        found = {
             "PATH": ":".join([*folders, "/usr/sbin", "/usr/bin", "/sbin", "/bin"]),
-            "LD_LIBRARY_PATH": ":".join(str(each) for each in libraries),
+            "LD_LIBRARY_PATH": ":".join(libraries),
         }
+        if policies is not None:  # iptables looks for its matches where it was to be installed
+            found["XTABLES_LIBDIR"] = ":".join(
+                str(path) for path in policies.glob("debian/usr/lib/*/xtables")
+            )
+        return found
 
 
 def key() -> str:
@@ -107,6 +122,36 @@ def ensure(log: Log, *, home: Path | None = None) -> Programs:
 def there(home: Path) -> bool:
     """Whether the cache `home` has the programs already."""
     return (home / key()).is_dir()
+
+
+def policies_key() -> str:
+    """As :func:`key`, of what enforces NetworkPolicies."""
+    digest = hashlib.sha256(repr((POLICY_PACKAGES, cache_key(MODULES / POLICIES), _release())).encode())
+    return f"node-{POLICIES}-{digest.hexdigest()[:16]}"
+
+
+def policies_there(home: Path) -> bool:
+    """Whether the cache `home` has what enforces NetworkPolicies already."""
+    return (home / policies_key()).is_dir()
+
+
+def ensure_policies(log: Log, *, home: Path | None = None) -> Path:
+    """Return the folder of what enforces NetworkPolicies: kube-router, and the commands that it runs.
+
+    Raises SandboxError.
+    """
+
+    def make(folder: Path, work: Path) -> None:
+        log("Building kube-router from source, once: about 3 minutes on 2 cores …")
+        debian = folder.with_name("debian")
+        _unpack(POLICY_PACKAGES, debian, work / "debian")
+        for name in ("iptables", "ip6tables"):  # which the package's own scripts would have linked
+            for command in (name, f"{name}-save", f"{name}-restore"):
+                (debian / "usr/sbin" / command).unlink(missing_ok=True)
+                (debian / "usr/sbin" / command).symlink_to("xtables-nft-multi")
+        build.install(MODULES / POLICIES, folder, work, "-s -w", log)
+
+    return ensure_made(policies_key(), make, log, home=home)
 
 
 def _unpack(packages: Sequence[str], root: Path, downloads: Path) -> None:
@@ -152,6 +197,7 @@ def versions() -> dict[str, str]:
         "coredns": "github.com/coredns/coredns",
         "volumes": "github.com/rancher/local-path-provisioner",
         "traefik": "github.com/traefik/traefik/v3",
+        POLICIES: "github.com/cloudnativelabs/kube-router/v2",
     }
     found = {}
     for name, module in modules.items():

@@ -98,6 +98,8 @@ class Installation:
                 "host": HOST,
                 "trustedProxies": self.place.pods,
             },
+            # Its API server listens on whichever port was free.
+            "networkPolicy": {"extraPorts": [self.api.port]},
             # The real nodes, among simulated ones.
             "nodeSelector": {EITHER_LABEL: "true"},
             "tolerations": [{"key": LABEL, "operator": "Exists", "effect": "NoSchedule"}],

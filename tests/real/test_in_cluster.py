@@ -9,7 +9,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, nullcontext
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from typing import Any
@@ -162,15 +162,33 @@ def test_two_replicas_run_without_rights_on_their_node(installed: Installation) 
     assert int(entries) > 0
 
 
-def test_the_network_of_a_sandbox_enforces_no_policy(installed: Installation, namespace: str) -> None:
-    """So what deploy/'s policy lets through was not tried here: this fails where that changes."""
-    pod = on_the_node({"containers": [{"name": "c", "image": BUSYBOX, "command": ["sleep", "9999"]}]})
+def test_its_policy_keeps_strangers_out_and_itself_from_where_it_has_no_business(
+    installed: Installation, namespace: str
+) -> None:
+    """That it lets through what the dashboard needs is what all the other tests here show."""
+    serving = {"name": "c", "image": BUSYBOX, "command": ["httpd", "-f", "-p", "8080"]}
     installed.api.post(
-        f"/api/v1/namespaces/{namespace}/pods", {"metadata": {"name": "stranger"}, "spec": pod}
+        f"/api/v1/namespaces/{namespace}/pods",
+        {"metadata": {"name": "stranger"}, "spec": on_the_node({"containers": [serving]})},
     )
     installed.kubectl("wait", "-n", namespace, "pod/stranger", "--for=condition=Ready", "--timeout=120s")
-    ask = f"wget -qO- http://{NAME}.{NAME}/healthz --header 'Host: localhost'"
-    assert installed.kubectl("exec", "-n", namespace, "stranger", "--", "sh", "-c", ask)
+
+    def answered() -> bool:
+        ask = f"timeout 5 wget -qO- http://{NAME}.{NAME}/healthz --header 'Host: localhost' || echo refused"
+        said = installed.kubectl("exec", "-n", namespace, "stranger", "--", "sh", "-c", ask)
+        return "refused" not in said
+
+    wait_for(lambda: not answered(), "that a stranger is refused")
+    labels = {"metadata": {"labels": {"cluster-ui-ingress": "allowed"}}}
+    installed.api.patch(f"/api/v1/namespaces/{namespace}", labels)
+    wait_for(answered, "that an ingress controller's namespace is let in")
+
+    address = installed.api.get(f"/api/v1/namespaces/{namespace}/pods/stranger")["status"]["podIP"]
+    for host, port, reached in ((f"postgres.{BESIDE}", 5432, True), (address, 8080, False)):
+        connect = f"import socket; socket.create_connection(({host!r}, {port}), 5)"
+        words = ("exec", "-n", NAME, f"deployment/{NAME}", "-c", "dashboard", "--", "python", "-c", connect)
+        with nullcontext() if reached else pytest.raises(AssertionError, match="Error"):
+            installed.kubectl(*words)
 
 
 def place(installed: Installation, namespace: str) -> None:
@@ -264,7 +282,7 @@ def test_somebody_of_an_issuer_signs_in_and_acts_as_whom_they_are_mapped_to(
             },
             extraVolumes=[{"name": "oidc", "secret": {"secretName": "oidc"}}],
             extraVolumeMounts=[{"name": "oidc", "mountPath": "/oidc", "readOnly": True}],
-            networkPolicy={"extraPorts": [issuer.port]},
+            networkPolicy={"extraPorts": [other.api.port, issuer.port]},
         )
         owner = other.visitor()
         status, text = owner.post(
@@ -386,7 +404,7 @@ def test_a_drain_of_its_nodes_leaves_one_replica_that_answers(
     assert wrong == []
 
 
-def test_an_autoscaler_measures_it_and_adds_a_pod_under_load(other: Installation) -> None:
+def test_an_autoscaler_adds_a_pod_under_load_and_takes_it_away_afterwards(other: Installation) -> None:
     """Each pod is asked by a process of its own container, which ends by itself."""
     path = f"/apis/autoscaling/v2/namespaces/{NAME}/horizontalpodautoscalers/{NAME}"
     page = f"{HERE}/horizontalpodautoscalers/{NAME}/{NAME}/"
@@ -422,22 +440,34 @@ def test_an_autoscaler_measures_it_and_adds_a_pod_under_load(other: Installation
         wait_for(
             lambda: len([pod for pod in other.pods() if is_ready(pod)]) == 3, "a third pod that is ready"
         )
+        # By default it waits five minutes, in case the load comes back.
+        soon = {"scaleDown": {"stabilizationWindowSeconds": 15}}
+        other.api.patch(path, {"spec": {"behavior": soon}})
+        wait_for(lambda: len(other.pods(ending=True)) == 2, "the end of the third")
+        wait_for(lambda: rules() == [], "that nothing is wrong with it any more")
     assert wrong == []
 
 
-def test_prometheus_would_scrape_each_pod_by_its_address(other: Installation) -> None:
+def test_prometheus_would_scrape_each_pod_by_its_address(other: Installation, namespace: str) -> None:
+    """From a namespace that the policy lets in."""
     made = {"metadata": {"name": "metrics"}, "stringData": {"token": "token-of-the-tests"}}
     other.api.post(f"/api/v1/namespaces/{NAME}/secrets", made)
     other.upgrade(metrics={"secretName": "metrics"})
-    for pod in other.pods():
-        connection = HTTPConnection(pod["status"]["podIP"], 8000, timeout=30)
-        with closing(connection):
-            for token, status in (("token-of-the-tests", 200), ("another", 400)):
-                connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {token}"})
-                answer = connection.getresponse()
-                text = answer.read().decode()
-                assert answer.status == status
-                assert ("\ncluster_ui_" in text) == (status == 200)
+    waiting = {"name": "c", "image": BUSYBOX, "command": ["sleep", "9999"]}
+    pod = {"metadata": {"name": "prometheus"}, "spec": on_the_node({"containers": [waiting]})}
+    other.api.post(f"/api/v1/namespaces/{namespace}/pods", pod)
+    allowed = {"metadata": {"labels": {"cluster-ui-ingress": "allowed"}}}
+    other.api.patch(f"/api/v1/namespaces/{namespace}", allowed)
+    other.kubectl("wait", "-n", namespace, "pod/prometheus", "--for=condition=Ready", "--timeout=120s")
+
+    def scraped(address: str, token: str) -> str:
+        ask = f"timeout 30 wget -qO- http://{address}:8000/metrics --header 'Authorization: Bearer {token}' 2>&1; true"
+        return other.kubectl("exec", "-n", namespace, "prometheus", "--", "sh", "-c", ask)
+
+    for each in other.pods():
+        address = each["status"]["podIP"]
+        wait_for(lambda: "\ncluster_ui_" in scraped(address, "token-of-the-tests"), "its figures")  # noqa: B023
+        assert "400 Bad Request" in scraped(address, "another")
 
 
 class Secure(HTTPSConnection):
@@ -510,10 +540,9 @@ def test_kustomize_installs_one_pod_with_its_database_on_a_volume(
     job = [
         {"op": "add", "path": "/spec/jobTemplate/spec/template/spec/runtimeClassName", "value": RUNTIME_CLASS}
     ]
-    patches = [
-        {"target": {"kind": kind}, "patch": json.dumps(patch)}
-        for kind, patch in (("PersistentVolumeClaim", claim), ("Deployment", pod), ("CronJob", job))
-    ]
+    out = [{"op": "add", "path": "/spec/egress/0/ports/-", "value": {"port": installed.api.port}}]
+    patched = {"PersistentVolumeClaim": claim, "Deployment": pod, "CronJob": job, "NetworkPolicy": out}
+    patches = [{"target": {"kind": kind}, "patch": json.dumps(patch)} for kind, patch in patched.items()]
     deploy = os.path.relpath(DEPLOY, tmp_path)
     overlay = {"resources": [deploy, f"{deploy}/backup.yaml"], "patches": patches}
     (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))

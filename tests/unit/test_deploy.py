@@ -174,7 +174,7 @@ def test_a_network_policy_names_who_comes_in_and_what_goes_out() -> None:
     assert set(policy["policyTypes"]) == {"Ingress", "Egress"}
     assert all(rule.get("from") and rule.get("ports") for rule in policy["ingress"])
     out = {port["port"] for rule in policy["egress"] for port in rule["ports"]}
-    assert {53, 443, 6443, 5432, 6379, 9090} == out
+    assert {53, 443, 6443, 8443, 16443, 5432, 6379, 9090} == out
     named = {port["name"] for container in pod["spec"]["containers"] for port in container["ports"]}
     assert {port["port"] for rule in policy["ingress"] for port in rule["ports"]} <= named
 

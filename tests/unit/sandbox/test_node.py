@@ -14,7 +14,7 @@ import yaml
 
 from sandbox import Sandbox, SandboxError
 from sandbox.binaries import Binaries
-from sandbox.node import images, machine, programs
+from sandbox.node import config, images, machine, programs
 from sandbox.node.programs import Programs
 from sandbox.versions import HERE, pinned
 from tests.kubeconfigs import issued
@@ -31,8 +31,8 @@ PORTS = dict.fromkeys(
 def arguments(sandbox: Sandbox) -> dict[str, dict[str, str]]:
     """What the programs are told besides kwokctl's own arguments."""
     state = {"ports": PORTS, "network": "10.200.1.0"}
-    config = next(yaml.safe_load_all(sandbox._config(state, Binaries(Path("/programs")))))
-    patches = config["componentsPatches"]
+    told = next(yaml.safe_load_all(sandbox._config(state, Binaries(Path("/programs")))))
+    patches = told["componentsPatches"]
     return {each["name"]: {one["key"]: one["value"] for one in each["extraArgs"]} for each in patches}
 
 
@@ -106,6 +106,25 @@ def test_its_versions_are_pinned_and_fit_the_control_plane() -> None:
     assert found["kubernetes"] == pinned()["kubernetes"]
     readme = (HERE / "README.md").read_text()
     assert all(version in readme for version in found.values())
+
+
+def test_network_policies_are_enforced_where_they_are_wanted(tmp_path: Path) -> None:
+    where = machine.Place("0123456789", "10.200.1.0")
+    assert "kube-router" not in config.commands(Programs(tmp_path), tmp_path, where)
+    router = config.commands(Programs(tmp_path), tmp_path, where, tmp_path / "policies")["kube-router"]
+    assert router[0] == str(tmp_path / "policies" / "bin" / "kube-router")
+    assert {"--run-firewall=true", "--run-router=false", "--run-service-proxy=false"} < set(router)
+
+
+def test_its_programs_find_what_enforces_policies_after_their_own(tmp_path: Path) -> None:
+    for folder in ("own/debian/usr/lib/x86_64-linux-gnu", "policies/debian/usr/lib/x86_64-linux-gnu/xtables"):
+        (tmp_path / folder).mkdir(parents=True)
+    alone = Programs(tmp_path / "own").environment()
+    both = Programs(tmp_path / "own").environment(tmp_path / "policies")
+    assert "policies" not in str(alone)
+    first, second = both["LD_LIBRARY_PATH"].split(":")
+    assert first == alone["LD_LIBRARY_PATH"] and "policies" in second
+    assert both["XTABLES_LIBDIR"] == f"{second}/xtables"
 
 
 def test_other_modules_are_kept_apart_in_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
