@@ -166,7 +166,7 @@ class Drain(OperationAction):
         return DrainUnderWay(target.name, earlier.user.get_username(), earlier.pk)
 
     def command(self, target: Target, manifest: Manifest) -> str:
-        return _kubectl(target.name, self.settings)
+        return drain_line(target.name, self.settings)
 
     async def decide(self, order: Order, manifest: Manifest, objects: Objects) -> Wanted:
         """Nothing begins that a missing right would end in the middle."""
@@ -212,7 +212,7 @@ class Drain(OperationAction):
         name = dry.target.name
         return Description.of(
             impact,
-            kubectl=_kubectl(name, self.settings),
+            kubectl=drain_line(name, self.settings),
             undo_words="You can stop it at any time. Undo uncordons it; evicted pods are not moved back.",
             button=_button(name, impact),
         )
@@ -271,7 +271,8 @@ def _button(name: str, impact: DrainImpact) -> str:
     return f"Drain {name}" + (f": evict {plural(impact.evicted, 'pod')}" if impact.evicted else "")
 
 
-def _kubectl(name: str, settings: Settings) -> str:
+def drain_line(name: str, settings: Settings) -> str:
+    """The same by kubectl."""
     return shell_line(["kubectl", "drain", name, *settings.flags])
 
 

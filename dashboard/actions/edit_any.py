@@ -51,10 +51,10 @@ from .backups import METADATA_ONLY, mark
 from .changedfields import MISSING, changed_fields, escaped, field_words, merge_between, value_at, with_values
 from .configmap_versions import versions_kept
 from .fieldwrites import FieldsAction, some, writable, written_fields
+from .lost_claims import EMPTY
 from .manifesttext import MAX_BYTES, BadField, read_manifest
 from .owners import with_owners
 from .recreation import new_claim_deletions, scales_claims_away
-from .scale import EMPTY
 from .scaling_bounds import CLAIMS, claims_decided, with_autoscaling
 from .value_impact import HOLDERS, broken_headline, value_effects
 

@@ -22,7 +22,7 @@ from dashboard.kube.metrics import MetricsServer
 from dashboard.kube.transport import Transport
 
 from .action import Description, DryRun, Manifest, Order, Wanted, is_absent, pointer, typed_object
-from .scale import EMPTY
+from .lost_claims import EMPTY
 
 CLAIMS = "claims_go"  # in what is wanted, as decided: claims are deleted as soon as the bounds hold
 

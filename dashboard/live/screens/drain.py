@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from dashboard.actions.drain import settings_of
+from dashboard.actions.drain import drain_line, settings_of
 from dashboard.actions.evictions import untried
 from dashboard.actions.operation import moment
 from dashboard.kinds.rows import plural
-from dashboard.kube.shell import shell_line
 from dashboard.models import Operation, OperationResult
 from dashboard.rights import MissingRight
 
@@ -89,4 +88,4 @@ class DrainScreen(OperationScreen):
         return row
 
     def kubectl(self) -> str:
-        return shell_line(["kubectl", "drain", self.change.name, *settings_of(self.change).flags])
+        return drain_line(self.change.name, settings_of(self.change))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+from types import ModuleType
+
 import pytest
 
+from dashboard.actions import restart, scale
 from dashboard.actions.action import merge_patch, typed_object
 from dashboard.actions.scale import SCALE
 from dashboard.errors import BadInput
@@ -73,3 +77,9 @@ def test_an_object_of_a_custom_kind_that_is_called_scale_is_not_read_as_one() ->
     assert typed_object("scales.example.com", bathroom) is None
     assert typed_object("deployments", bathroom | {"apiVersion": "autoscaling/v1", "spec": {"replicas": 3}})
     assert SCALE.after({"spec": {}}, bathroom) == bathroom
+
+
+@pytest.mark.parametrize("module", [restart, scale])
+def test_a_declaration_is_read_on_one_screen(module: ModuleType) -> None:
+    """What an action does is declared; how it is previewed, applied, followed and undone is the engine's."""
+    assert len(inspect.getsource(module).splitlines()) <= 60
