@@ -7,6 +7,7 @@ is kept; of Secrets none is read at all.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from functools import lru_cache
 from sys import intern
@@ -42,6 +43,9 @@ def _shared_dict(items: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
 # Characters of a message: more than kubelet and controllers write. Whoever may write Events or a status may write a
 # megabyte, which would be kept, and read by every rule that looks for a cause, for whoever looks.
 MAX_MESSAGE = 4096
+# runc before 1.2 quotes the variable that it refuses, whose value may be a Secret's (libcontainer/init_linux.go).
+_REFUSES = "can't contain null("
+_REFUSED = re.compile(r"""(can't contain null\(\\x00\): "[^"=]{0,300})=.*""", re.DOTALL)
 
 if TYPE_CHECKING:
     Word = str
@@ -61,10 +65,11 @@ else:
         from_json = staticmethod(intern)
 
     class Message(metaclass=_Anything):
-        """What somebody says of an object, for people: without the rest of what is very long."""
+        """What somebody says of an object, for people: without the rest of what is very long, and without values."""
 
         @staticmethod
         def from_json(value: str) -> str:
+            value = without_variable(value)
             return value if len(value) <= MAX_MESSAGE else f"{value[: MAX_MESSAGE - 1]}…"
 
     class SharedDict(metaclass=_Anything):
@@ -81,6 +86,11 @@ else:
         def from_json(value: dict[str, str | int]) -> dict[str, str | TextSize]:
             kept = [(name, _short(name, text)) for name, text in value.items() if not _skipped(name)]
             return _shared_dict(tuple(kept))
+
+
+def without_variable(text: str) -> str:
+    """A message without the value of the variable that it quotes."""
+    return _REFUSED.sub(r'\1"', text) if _REFUSES in text else text
 
 
 def _skipped(name: str) -> bool:

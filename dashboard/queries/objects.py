@@ -9,7 +9,7 @@ import msgspec
 
 from dashboard.insight.mentions import Mention, mentions
 from dashboard.kinds.base import Condition, Kind
-from dashboard.kinds.meta import ObjectCondition, decode_custom
+from dashboard.kinds.meta import ObjectCondition, decode_custom, without_variable
 from dashboard.kinds.tablestates import condition_state
 from dashboard.kube.answers import read_object
 from dashboard.kube.transport import Transport
@@ -52,7 +52,19 @@ async def _body(transport: Transport, kind: Kind[Any], namespace: str, name: str
 
 
 def _read(body: bytes) -> dict[str, Any]:
-    return shown(read_object(body))
+    return dict(_without_variables(shown(read_object(body))))
+
+
+def _without_variables(value: Any) -> Any:
+    """Messages stand anywhere in an object."""
+    match value:
+        case str():
+            return without_variable(value)
+        case dict():
+            return {key: _without_variables(member) for key, member in value.items()}
+        case list():
+            return [_without_variables(member) for member in value]
+    return value
 
 
 class ObjectDetails(msgspec.Struct, frozen=True):

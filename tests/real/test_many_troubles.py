@@ -32,8 +32,8 @@ def fill(where: str) -> str:
     return f"dd if=/dev/zero of={where} bs=1M count=20 2>/dev/null; exec sleep 600"
 
 
-def variable(kind: str, name: str) -> dict[str, Any]:
-    return {"env": [{"name": "V", "valueFrom": {f"{kind}KeyRef": {"name": name, "key": "gone"}}}]}
+def variable(kind: str, name: str, key: str = "gone") -> dict[str, Any]:
+    return {"env": [{"name": "V", "valueFrom": {f"{kind}KeyRef": {"name": name, "key": key}}}]}
 
 
 def volume(name: str, **source: Any) -> dict[str, Any]:
@@ -71,6 +71,17 @@ CASES = {
         "pod-key-missing",
         "container app needs key gone of Secret database, which does not exist.",
         container=variable("secret", "database"),
+    ),
+    "binary-key": Case(
+        "pod-key-missing",
+        "container app needs key picture of ConfigMap pictures",
+        container=variable("configMap", "pictures", "picture"),
+    ),
+    "nul": Case(
+        "pod-cannot-start",
+        "the container runtime can't start container app",
+        container=variable("secret", "bytes", "nul"),
+        evidence="nul",  # contains nul, or can't contain null
     ),
     "no-file": Case(
         "pod-key-missing",
@@ -246,9 +257,14 @@ async def test_each_is_told_as_what_it_is(pods: Pods) -> None:
     pods.make("/api/v1/namespaces/{ns}/secrets", {"metadata": {"name": "database"}})
     programs = {"metadata": {"name": "programs"}, "data": {"start": "no program"}}
     pods.make("/api/v1/namespaces/{ns}/configmaps", programs)
+    pictures = {"metadata": {"name": "pictures"}, "binaryData": {"picture": "iVBORw=="}}
+    pods.make("/api/v1/namespaces/{ns}/configmaps", pictures)
+    values = {"nul": "Y2FuYXJ5AHZhbHVl"}  # canary, NUL, value
+    pods.make("/api/v1/namespaces/{ns}/secrets", {"metadata": {"name": "bytes"}, "data": values})
     for name, case in CASES.items():
         pods.make("/api/v1/namespaces/{ns}/pods", case.manifest(name))
     left, told = dict(CASES), {}
+    found: dict[str, list[Finding]] = {}
     until = time.monotonic() + SECONDS
     while left and time.monotonic() < until:
         await asyncio.sleep(2)
@@ -256,7 +272,9 @@ async def test_each_is_told_as_what_it_is(pods: Pods) -> None:
         told = {name: [one for one in said if (one.ref.kind, one.ref.name) == ("Pod", name)] for name in left}
         for name, case in list(left.items()):
             fitting = [one for one in told[name] if fits(one, case)]
+            found[name] = told[name]
             if fitting and (not case.log or case.log in await log_of(pods, fitting[0])):
                 del left[name]
+    assert "canary" not in repr([await words(pods, one) for one in found["nul"]])
     wrong = {name: [await words(pods, one) for one in told[name]] for name in left}
     assert wrong == {}

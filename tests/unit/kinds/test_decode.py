@@ -292,3 +292,16 @@ def test_of_a_message_of_a_megabyte_the_beginning_is_kept(plural: str) -> None:
     obj = KINDS[plural].decode_object(msgspec.json.encode(manifest))
     kept = [text for text in re.findall(r"message='([^']*)'", repr(obj)) if text]
     assert kept and {len(text) for text in kept} == {MAX_MESSAGE} and kept[0].endswith("…")
+
+
+NULL = r"""runc failed: environment variable value can't contain null(\x00): "TOKEN=canary\x00 \"value": unknown"""
+
+
+@pytest.mark.parametrize("plural", ["events", "pods"])
+def test_the_value_of_a_variable_that_a_message_quotes_is_not_kept(plural: str) -> None:
+    """It may be a Secret's, which whoever sees the pod may not read."""
+    state = {"waiting": {"message": NULL}}
+    status = {"message": NULL, "containerStatuses": [{"name": "app", "state": state, "lastState": state}]}
+    manifest = {"metadata": {"name": "a"}, "spec": {}, "message": NULL, "status": status}
+    kept = repr(KINDS[plural].decode_object(msgspec.json.encode(manifest)))
+    assert "canary" not in kept and 'null(\\\\x00): "TOKEN"' in kept

@@ -123,3 +123,11 @@ async def test_an_object_nested_too_deeply_is_told() -> None:
     deep = b'{"metadata": {}, "spec": ' + b'{"a":' * 20_000 + b"1" + b"}" * 20_001
     with pytest.raises(TooDeep):
         await objects.object_read(transport(deep), KINDS["pods"], "shop", "web")
+
+
+async def test_the_value_of_a_variable_that_a_message_quotes_is_not_shown() -> None:
+    said = r"""environment variable value can't contain null(\x00): "TOKEN=canary\x00": unknown"""
+    status = {"containerStatuses": [{"name": "app", "state": {"waiting": {"message": said}}}]}
+    pod = {"kind": "Pod", "metadata": {"name": "web"}, "status": status}
+    text = repr(await objects.object_read(transport(pod), KINDS["pods"], "shop", "web"))
+    assert "canary" not in text and "TOKEN" in text
