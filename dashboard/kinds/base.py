@@ -262,7 +262,8 @@ class Kind(Generic[T]):
     """A kind of object. ``query`` belongs to every list and watch, ``accept`` to every read of it; ``rare``:
     seldom looked at, so the menu folds it away; ``scales``: it has a ``scale`` subresource; ``hints``: by column, what
     puts the text of its cells into words, on screen only; ``found_by``: what an object is found by besides its cells and
-    labels, which its ``row`` hands to ``make_row`` too.
+    labels, which its ``row`` hands to ``make_row`` too; ``starter``: what the YAML of a new object begins with, below its
+    name, where that is created without a form.
 
     It stays as it was made, except that the columns of a kind without a module are those of its last Table.
 
@@ -285,6 +286,7 @@ class Kind(Generic[T]):
     rare: bool = False
     scales: bool = False
     hints: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
+    starter: str = ""
     accept: str = "application/json"
     query: Mapping[str, str] = field(default_factory=dict)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .base import GVR, Detail, Kind
-from .rbac import Binding, binding_columns, binding_detail, binding_row
+from .rbac import BINDING_STARTER, Binding, binding_columns, binding_detail, binding_row
 
 
 def detail(binding: Binding) -> Detail:
@@ -22,5 +22,6 @@ CLUSTERROLEBINDINGS: Kind[Binding] = Kind(
     columns=binding_columns(),
     row=binding_row,
     detail=detail,
+    starter=BINDING_STARTER,
     explain="A ClusterRoleBinding grants the permissions of a ClusterRole, in every namespace, to its subjects.",
 )

@@ -180,6 +180,18 @@ _BINDING_COLUMNS = (
 )
 
 
+BINDING_STARTER = """\
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: view  # or edit, admin, another ClusterRole
+subjects:
+  - apiGroup: rbac.authorization.k8s.io
+    kind: User  # or Group
+    name:
+"""
+
+
 def binding_columns() -> tuple[Column, ...]:
     """The columns of RoleBindings and ClusterRoleBindings."""
     wide = (col(title, help, wide=True) for title, help in _BINDING_COLUMNS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .base import GVR, Detail, Kind
-from .rbac import Binding, binding_columns, binding_detail, binding_row
+from .rbac import BINDING_STARTER, Binding, binding_columns, binding_detail, binding_row
 
 
 def detail(binding: Binding) -> Detail:
@@ -21,5 +21,6 @@ ROLEBINDINGS: Kind[Binding] = Kind(
     columns=binding_columns(),
     row=binding_row,
     detail=detail,
+    starter=BINDING_STARTER,
     explain="A RoleBinding grants the permissions of a Role or ClusterRole, within its namespace, to its subjects.",
 )

@@ -235,7 +235,7 @@ class CreateForm:
         typed = self.request.POST if self.sent else self.request.GET
         form = {
             **self._form(said),
-            "text": "" if unsent else self.text,
+            "text": "" if unsent else self.text if self.sent else self._starter(),
             "unsent": unsent,
             "fields": {
                 "url": fields_url(self.cluster),
@@ -246,6 +246,13 @@ class CreateForm:
         }
         crumbs = [("Overview", reverse("overview", args=[self.cluster.cluster.slug]))]
         return {"breadcrumbs": crumbs, "form": form, "namespaces": self.screen.namespaces}
+
+    def _starter(self) -> str:
+        """What an object of the kind that is looked at begins with, where it has no form."""
+        kind = self.cluster.kinds.get(self.request.GET.get("kind", ""))
+        if kind is None or not kind.starter:
+            return ""
+        return f"apiVersion: {kind.gvr.api_version}\nkind: {kind.kind}\nmetadata:\n  name:\n{kind.starter}"
 
     def _may_be_secret(self) -> bool:
         """Whether the text holds a Secret; of one that can't be read nobody knows."""

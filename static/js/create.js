@@ -13,7 +13,7 @@ async function read(files) {
   const size = all.reduce((sum, file) => sum + file.size, field.value.length);
   if (size > MOST) return note({ title: "Too much for one request", text: "1 MiB of YAML can be sent at once. Nothing was added." });
   const parts = await Promise.all(all.map((file) => file.text()));
-  const there = field.value.trim() ? [field.value.replace(/\n*$/, "\n")] : [];
+  const there = field.value.trim() && field.value !== field.defaultValue ? [field.value.replace(/\n*$/, "\n")] : [];
   field.value = [...there, ...parts.map((part) => part.replace(/\n*$/, "\n"))].join("---\n");
   field.dispatchEvent(new Event("input", { bubbles: true }));
   (field.editor ?? field).focus();

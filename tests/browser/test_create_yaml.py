@@ -135,3 +135,30 @@ def test_what_holds_a_secret_is_not_kept_however_that_is_written(
     page.get_by_role("link", name="Overview", exact=True).first.click()
     expect(page).to_have_url(re.compile(r"/c/tests/\?"))
     assert len(asked) == 1
+
+
+def test_rights_are_given_by_filling_in_what_the_editor_begins_with(
+    page: Page, objects: Objects, namespace: str
+) -> None:
+    page.goto(f"/c/tests/rolebindings/?namespace={namespace}")
+    page.locator("#act-create").click()
+    text = page.locator("#yaml")
+    expect(text).to_have_value(re.compile("kind: RoleBinding\n"))
+    begun = text.input_value()
+    preview = page.locator("button[value=preview]")
+    preview.click()
+    expect(page.locator("#preview [data-line]").first).to_have_text("Line 3")
+    text.fill(re.sub(r"name:$", "name: anna", begun, flags=re.MULTILINE))
+    preview.click()
+    page.locator("[data-apply]").click()
+    expect(page.locator("#change-progress, #operation-progress").first).to_be_visible()
+    made = objects.api.get(f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings/anna")
+    assert (made["roleRef"]["name"], made["subjects"][0]["name"]) == ("view", "anna")
+
+
+def test_a_file_takes_the_place_of_what_the_editor_begins_with(page: Page, namespace: str) -> None:
+    page.goto(f"/c/tests/create/?kind=rolebindings&namespace={namespace}")
+    expect(page.locator("[data-read]")).to_be_visible()
+    file = page.locator("#yaml-file")
+    file.set_input_files({"name": "a.yaml", "mimeType": "text/plain", "buffer": SETTINGS.encode()})
+    expect(page.locator("#yaml")).to_have_value(SETTINGS)
