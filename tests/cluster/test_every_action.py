@@ -16,7 +16,7 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.test import AsyncClient
 
-from dashboard.actions.abilities import abilities
+from dashboard.actions.abilities import Ability, abilities
 from dashboard.actions.action import Target
 from dashboard.actions.configmap_values import values
 from dashboard.actions.configmap_versions import version_contents, version_found
@@ -420,10 +420,14 @@ class Here(Place):
             return None
 
     @property
+    def within(self) -> str:
+        """The namespace in which rights to it are given, "" for the whole cluster."""
+        return self.namespace if KINDS[self.plural].gvr.namespaced else ""
+
+    @property
     def where(self) -> str:
         """The object, as in addresses."""
-        namespace = self.namespace if KINDS[self.plural].gvr.namespaced else "-"
-        return f"{self.plural}/{namespace}/{self.name}"
+        return f"{self.plural}/{self.within or '-'}/{self.name}"
 
     def written(self) -> dict[str, Any]:
         """All of the object but what the control plane writes."""
@@ -673,13 +677,18 @@ NOT_TAKEN = {
 }
 
 
+def ability_of(case: str) -> Ability:
+    wanted = case.split()[0], TRIED[case][0]
+    (found,) = (each for each in abilities() if (each.name, each.kind.plural) == wanted)
+    return found
+
+
 async def test_the_rights_that_it_declares_are_enough_and_none_is_for_nothing(
     here: Here, client: AsyncClient, monkeypatch: pytest.MonkeyPatch, case: str, name: str
 ) -> None:
-    plural, _, typed, undone = TRIED[case]
-    (ability,) = (each for each in abilities() if (each.name, each.kind.plural) == (name, plural))
-    where = here.namespace if KINDS[plural].gvr.namespaced else ""
-    async with account_with(here.api, here.transport, where, ability.rights) as account:
+    _, _, typed, undone = TRIED[case]
+    ability = ability_of(case)
+    async with account_with(here.api, here.transport, here.within, ability.rights) as account:
         taken = taken_by(monkeypatch, account)
         cluster = open_forms(monkeypatch, account, await here.objects())
         script = Script(client, here.url(name), typed)
@@ -775,6 +784,13 @@ async def test_what_comes_between_preview_and_apply_is_told_and_nothing_is_writt
         assert (status, STOPPED in said) == (422, True), said
         status, answer = await script.post(step="preview")
         assert (status, STOPPED in answer["error"]["text"], written) == (422, True, [])
+    assert here.written() == before
+
+    rights = [each for each in ability_of(case).rights if each.verb in ("get", "list", "watch")]
+    async with account_with(here.api, here.transport, here.within, rights) as session.transport:
+        written = written_by(monkeypatch, session.transport)
+        status, said = await refusal(script, token, written)
+        assert (status, " is forbidden: User " in said) == (403, True), said
     assert here.written() == before
 
     session.transport = here.transport
