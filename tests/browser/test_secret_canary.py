@@ -13,12 +13,14 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from html import escape, unescape
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
+from django.urls import resolve
 from playwright.sync_api import (
     APIResponse,
     Browser,
@@ -32,13 +34,27 @@ from playwright.sync_api import (
 
 from sandbox import Sandbox
 from sandbox.api import ApiError
+from tests.cluster.test_every_action import TRIED
+from tests.cluster.test_matrix import patterns
 from tools.server import Server
 
 from .conftest import Objects, faulty, sign_in, until
+from .test_console import NO_PAGES, PAGES, changes, inhabit, page_of
 from .test_rotate import SLUG, Shop
 
 HX = {"HX-Request": "true", "HX-Target": "preview"}
 
+
+C = f"/c/{SLUG}"
+# Of objects that only the console's test has.
+NOT_HERE = tuple(page_of(case) for case in TRIED if TRIED[case][0] != "namespaces")
+FILES = (
+    *(f"{path}?format={form}" for path in ("/audit/", "/changes/") for form in ("csv", "json")),
+    *(f"{C}/{path}/?format=json" for path in ("map", "timeline", "capacity", "resilience", "recovery")),
+    f"{C}/postmortem/?format=md",
+    f"{C}/search/?q=database&format=json", f"{C}/secrets/?namespace={{ns}}&at={{at}}",
+    f"{C}/secrets/{{ns}}/database/?at={{at}}",
+)  # fmt: skip
 
 SIGNS = '"<é>&%/+ '
 
@@ -578,4 +594,26 @@ def test_no_value_is_found_on_the_pages_and_in_the_forms_of_what_uses_a_secret(
     ):
         aviary.visit(page, path)
         aviary.note(context.request.get(path))
+    assert aviary.found() == []
+
+
+def test_no_value_of_a_secret_is_found_on_any_page_as_it_is_sent_nor_in_a_file(
+    page: Page, context: BrowserContext, objects: Objects, server: Server
+) -> None:
+    """Each page of the dashboard, also as of a moment ago, and what it exports: no browser is needed to read them."""
+    aviary, ns = Aviary(server), objects.namespace
+    with allowed(context):
+        inhabit(objects, ns)
+    values = {"password": aviary.new("serin"), "token": aviary.new("siskin")}
+    objects.api.patch(f"/api/v1/namespaces/{ns}/secrets/database", {"stringData": values})
+    at = quote(datetime.now(UTC).isoformat().replace("+00:00", "Z"))
+    names = changes(page, ns) | {"ns": ns, "at": at}
+    looked_at = set[str]()
+    for path in (*(each for each in PAGES if not each.startswith(NOT_HERE)), *FILES):
+        answer = aviary.note(context.request.get(path.format(**names)))
+        assert answer.ok, path
+        looked_at.add(str(resolve(urlsplit(answer.url).path).url_name))
+    # What leads on, is for whoever is not signed in, or is not installed.
+    besides = {"home", "login", "login_oidc", "plugin"}
+    assert looked_at == {str(each.name) for each in patterns()} - NO_PAGES.keys() - besides
     assert aviary.found() == []
