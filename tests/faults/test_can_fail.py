@@ -22,13 +22,16 @@ from dashboard.cache.turns import LAST, LOOKED_AT
 from dashboard.errors import ClusterError
 from dashboard.kube import discovery, transport
 from dashboard.kube.transport import Transport
+from dashboard.protocols import CutsTheStalled
 from dashboard.queries.logs.backlog import Backlog
+from tests.unit import test_protocols
 from tests.unit.cache import test_backoff
+from tests.unit.test_protocols import port  # noqa: F401 fixtures
 
 from . import test_aggregated, test_cache, test_logs, test_reflector, test_tls, test_transport
 from .conftest import Copy
 from .scripted import until
-from .test_cache import make  # noqa: F401 fixtures
+from .test_cache import make  # noqa: F401
 from .test_logs import following  # noqa: F401
 from .test_tls import pki  # noqa: F401
 from .test_tls import server as tls_server  # noqa: F401
@@ -143,6 +146,7 @@ NEVER_WOKEN = put(Transport, "next_answer", lambda self: asyncio.get_running_loo
 ROWS: dict[str, list[Proof]] = {
     "410 over HTTP": [
         Proof(test_reflector, "410_over_http", NEVER_LISTED_AGAIN, IN_VAIN),
+        Proof(test_reflector, "two_seconds", timing(backoff=(3.0, 30.0)), "3.0 <= 2", {"how": "over HTTP"}),
         Proof(test_reflector, "410_over_http", NO_DELETIONS, IN_VAIN),
         Proof(test_reflector, "410_within_the_stream", NEVER_LISTED_AGAIN, IN_VAIN),
         Proof(test_reflector, "410_in_the_middle", NEVER_LISTED_AGAIN, IN_VAIN),
@@ -173,6 +177,13 @@ ROWS: dict[str, list[Proof]] = {
     ],
     "a browser that reads nothing": [
         Proof(test_logs, "does_not_read", put(Backlog, "_drop", always(None)), "4000"),
+        Proof(
+            test_protocols,
+            "one_message",
+            put(CutsTheStalled, "pause_writing", always(None)),
+            "<= (65536",
+            {"how": "socket"},
+        ),
     ],
     "an API server that comes back": [
         Proof(test_reflector, "came_back_with_another", NEVER_LISTED_AGAIN, IN_VAIN),

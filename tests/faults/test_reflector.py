@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from sys import getrefcount
 from typing import Any
 
@@ -138,6 +139,35 @@ async def test_410_in_the_middle_of_a_watch_lists_again(server: ScriptedServer, 
     server.send_error(410, "Expired")
     await copy.exact()
     assert "reconnecting" not in copy.states  # it took less than a moment
+
+
+@pytest.mark.parametrize("how", ["over HTTP", "within the stream", "in the middle of a watch"])
+async def test_410_takes_no_more_than_two_seconds_of_waiting(
+    server: ScriptedServer, reflecting: Start, how: str
+) -> None:
+    """By the timing in earnest, and the longest of its waits."""
+    now, waited = 0.0, 0.0
+
+    async def sleep(seconds: float) -> None:
+        nonlocal waited
+        if seconds > 100:  # the next second list
+            await asyncio.Event().wait()
+        waited += seconds
+
+    server.put("goes")
+    server.gone_in_stream = how == "within the stream"
+    options = {"sleep": sleep, "clock": lambda: now, "rng": lambda: 1.0}
+    copy = reflecting(options=options, **asdict(Timing()))
+    await copy.live()
+    now = 60.0
+    server.delete("goes", told=False)
+    server.forget_history()
+    if how == "in the middle of a watch":
+        server.send_error(410, "Expired")
+    else:
+        server.cut()
+    await copy.exact()
+    assert waited <= 2
 
 
 async def test_410_again_and_again_does_not_become_a_storm_of_lists(

@@ -207,6 +207,35 @@ async def test_a_browser_that_stops_reading_is_cut(impatient_port: int, how: str
     writer.close()
 
 
+@pytest.mark.parametrize("how", ["page", "socket"])
+async def test_no_more_than_one_message_waits_for_a_browser_that_does_not_read(
+    port: int, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """Written to the connection, that is: what is newer waits in the hub, where it replaces what is older."""
+    stalled: list[Any] = []
+    pause = protocols.CutsTheStalled.pause_writing
+
+    def noted(self: protocols.CutsTheStalled) -> None:
+        stalled.append(self.transport)
+        pause(self)
+
+    monkeypatch.setattr(protocols.CutsTheStalled, "pause_writing", noted)
+    reader, writer = await opened(port, HANDSHAKE if how == "socket" else GET_MUCH)
+    assert b"HTTP/1.1" in await reader.readuntil(b"\r\n\r\n")
+    if how == "socket":
+        writer.write(frame(TEXT, b"flood"))
+    waits, same = 0, 0
+    try:
+        async with asyncio.timeout(60):
+            while same < 100:  # looks in a row at which nothing more was written
+                await asyncio.sleep(0.002)
+                before, waits = waits, stalled[-1].get_write_buffer_size() if stalled else 0
+                same = same + 1 if waits and waits == before else 0
+                assert waits <= 65_536 + 64
+    finally:
+        writer.close()
+
+
 @pytest.mark.parametrize("how", ["page", "socket", "idle socket"])
 async def test_a_browser_that_stops_reading_is_cut_within_half_a_minute(
     how: str, monkeypatch: pytest.MonkeyPatch

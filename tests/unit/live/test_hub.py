@@ -263,6 +263,28 @@ async def test_a_busy_looker_gets_the_latest_state_and_no_queue(
     assert viewer.take() is None
 
 
+async def test_5000_changes_wait_for_no_socket_and_pile_up_for_none(
+    world: tuple[FakeRuntime, Hub], clock: FakeClock
+) -> None:
+    """One browser reads nothing: its socket's sender is still at its first frame."""
+    runtime, hub = world
+    screen = Counter(runtime)
+    got: list[str] = []
+    stalled, _, _ = look(hub, screen)
+    reading, _, _ = look(hub, screen)
+    stalled.take()
+    for value in range(1, 5001):
+        screen.value = value
+        runtime.change()  # as the watch's reader calls it: it returns, whoever reads what
+        if value % 50 == 0:
+            await clock.advance(screen.pace)
+            got += [shown(body)] if (body := reading.take()) else []
+    assert len(got) > 90 and got[-1] == "5000"
+    assert len(reading.group._past) <= 3, "what the stalled one has, the present, and nothing between them"
+    assert shown(stalled.take()) == "5000"
+    assert stalled.take() is None
+
+
 async def test_no_frame_when_nothing_shown_has_changed(
     world: tuple[FakeRuntime, Hub], clock: FakeClock
 ) -> None:
