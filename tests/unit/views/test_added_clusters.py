@@ -329,7 +329,7 @@ async def test_what_people_did_as_themselves_is_told_to_nobody_else_whatever_is_
         screen.span = Span(change.created_at - timedelta(hours=1), timezone.now() + timedelta(hours=2))
         await screen.prepare()
         assert [each.name for each in screen.found.entries] == ["web"]
-    drills, under_way = await in_database(_operations)("prod")
+    drills, _, under_way = await in_database(_operations)("prod", change.created_at - timedelta(hours=1))
     assert {each.change_id for each in (*drills, *under_way)} == {drill.pk}
     with pytest.raises(Forbidden, match="when people acted as themselves in prod") as told:
         await change_of(change.pk)
