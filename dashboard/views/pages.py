@@ -17,10 +17,11 @@ from django.views.decorators.http import require_safe
 
 from dashboard import showing
 from dashboard.errors import BadInput, NotKept, Unavailable
-from dashboard.insight import findings_for, read_for
+from dashboard.insight import findings_for, order, read_for
 from dashboard.insight.mentions import mentions
 from dashboard.insight.relations import Relations
 from dashboard.kinds import KINDS
+from dashboard.kinds.base import Ref
 from dashboard.live.past import PastCluster
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
@@ -30,6 +31,7 @@ from dashboard.live.screens.certificates import CertificatesScreen
 from dashboard.live.screens.common import freshness, listed
 from dashboard.live.screens.declared import PluginScreen
 from dashboard.live.screens.detail import DetailScreen, YamlTab
+from dashboard.live.screens.detail.certificates import certificate_problems
 from dashboard.live.screens.detail.shown import HEADER
 from dashboard.live.screens.listing import ListScreen
 from dashboard.live.screens.map import MapScreen
@@ -355,6 +357,8 @@ async def _detail_json(session: Session, screen: DetailScreen) -> HttpResponseBa
             group=screen.kind.gvr.group,
             kind=screen.kind.kind,
         )
+        about = Ref(screen.kind.kind, screen.namespace, screen.name, screen.kind.plural)
+        wrong = sorted([*wrong, *await certificate_problems(session, about, screen.last)], key=order)
         unevaluated = [
             each
             for each in cluster.kinds

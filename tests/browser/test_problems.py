@@ -71,3 +71,6 @@ def test_expired_certificate_is_told_on_the_pages_of_its_ingress_and_its_secret(
     expect(page.locator("#problems")).to_contain_text("expired on 2021-03-01", timeout=60_000)
     page.goto(f"/c/{SLUG}/secrets/{namespace}/reports-tls/")
     expect(page.locator("#problems")).to_contain_text("expired on 2021-03-01", timeout=60_000)
+    for path in (f"ingresses/{namespace}/reports", f"secrets/{namespace}/reports-tls"):
+        found = page.request.get(f"/c/{SLUG}/{path}/?format=json").json()["findings"]
+        assert [each for each in found if "expired on 2021-03-01" in each["text"]], path

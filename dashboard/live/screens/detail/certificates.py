@@ -27,7 +27,7 @@ class Shown(NamedTuple):
     hosts: tuple[str, ...]
 
 
-async def certificates(sight: Sight, about: Ref, obj: Any) -> Sequence[Finding]:
+async def certificate_problems(sight: Sight, about: Ref, obj: Any) -> Sequence[Finding]:
     """What is wrong with the certificates of an object; nothing is said of those that cannot be read."""
     shown = list(_shown(about, obj))[:MOST]
     found = await asyncio.gather(*(_judged(sight, about, one) for one in shown))

@@ -19,7 +19,7 @@ from dashboard.live.snapshot import Snapshot
 from dashboard.loop import off_loop
 from dashboard.queries.frozen import Frozen
 
-from ..certificates import certificates
+from ..certificates import certificate_problems
 from ..lastlines import last_lines
 from ..piece import Card, Rereading
 
@@ -79,7 +79,7 @@ class ProblemsCard(Card):
         self._logs = await last_lines(self.screen.session, wishes)
         if self._may_read_secrets:
             ref = Ref(self.screen.kind.kind, self.screen.namespace, self.screen.name, self.screen.kind.plural)
-            self._certificates = await certificates(self.screen.session, ref, obj)
+            self._certificates = await certificate_problems(self.screen.session, ref, obj)
 
     async def _review(self) -> None:
         """Ask what may be read past the cache. While nobody answers, it stays as it was."""
