@@ -31,7 +31,7 @@ PAGES = [
 ]
 # A4 with the margins of the style sheet, in CSS px: upright and across.
 SHEETS = (703, 1032)
-SCREENS = (1440, 1024, 320)
+SCREENS = (1440, 1280, 1024, 320)
 
 # What a reader misses: a column too narrow for its words, a table wider than its place, text that its box cuts off
 # without a sign (an ellipsis is one), a page wider than the screen.
