@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from dashboard.cache.store import Store
 from dashboard.database import waiting_for_connections
+from dashboard.errors import NotFound
 from dashboard.loop import waiting_work
 from dashboard.metrics import MESSAGES
 
@@ -61,7 +62,9 @@ class Figures(Collector):
     def _watches(self, clusters: Iterable[ClusterRuntime]) -> Iterator[Metric]:
         labels = ["context", "kind"]
         live = GaugeMetricFamily(
-            "cluster_ui_watch_live", "1 for a watch that is live, else 0.", labels=labels
+            "cluster_ui_watch_live",
+            "1 for a watch that is live, else 0; none where the API server does not serve the kind.",
+            labels=labels,
         )
         age = GaugeMetricFamily(
             "cluster_ui_watch_age_seconds",
@@ -88,7 +91,10 @@ class Figures(Collector):
             for plural in cache.running:
                 status, store, labelled = cache.status(plural), cache.store(plural), [name, plural]
                 count = len(store)
-                live.add_metric(labelled, status.state == "live")
+                if not isinstance(
+                    status.error, NotFound
+                ):  # what is not served is not followed, and nothing is wrong
+                    live.add_metric(labelled, status.state == "live")
                 if heard := cache.heard_at(plural) or status.since:  # 0 before it was begun
                     age.add_metric(labelled, time.monotonic() - heard)
                 lag.add_metric(labelled, late.get(plural, 0.0))

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from dashboard import loop
 from dashboard.cache.reflector import ReflectorStatus
 from dashboard.cache.store import Store
+from dashboard.errors import NotFound
 from dashboard.kinds import KINDS
 from dashboard.live import figures as module
 from dashboard.live.figures import Figures
@@ -38,7 +39,7 @@ class Group:
 class Cache:
     """Pods are live and were heard half a minute ago; nodes have been away for a minute and were never heard."""
 
-    running = ("pods", "nodes")
+    running = ("pods", "nodes", "jobs")
     waiting_lists = 3
 
     def __init__(self) -> None:
@@ -46,8 +47,9 @@ class Cache:
         self._states = {
             "pods": ReflectorStatus("live", since=now - 300),
             "nodes": ReflectorStatus("reconnecting", since=now - 60),
+            "jobs": ReflectorStatus("stopped", "", NotFound("The API server does not serve Jobs."), now - 60),
         }
-        self._heard = {"pods": now - 30, "nodes": 0.0}
+        self._heard = {"pods": now - 30, "nodes": 0.0, "jobs": 0.0}
         self._stores: dict[str, Store[Any]] = {plural: Store(KINDS[plural]) for plural in self.running}
         self._stores["pods"].add(pod(f"web-{number}") for number in range(4))
 
@@ -87,6 +89,7 @@ def test_a_watch_that_is_live_and_one_that_is_away(registry: CollectorRegistry) 
     found = told(registry)
     assert found['cluster_ui_watch_live{context="prod",kind="pods"}'] == 1
     assert found['cluster_ui_watch_live{context="prod",kind="nodes"}'] == 0
+    assert 'cluster_ui_watch_live{context="prod",kind="jobs"}' not in found, "nobody would have to look"
     assert 30 <= found['cluster_ui_watch_age_seconds{context="prod",kind="pods"}'] < 60
     assert found['cluster_ui_watch_age_seconds{context="prod",kind="nodes"}'] >= 60
 
