@@ -115,6 +115,6 @@ def test_an_object_without_a_form_leads_to_its_yaml(page: Page, objects: Objects
         {"metadata": {"name": "db"}, "spec": {"type": "ExternalName", "externalName": "db.example.com"}},
     )
     page.goto(f"/c/tests/services/{objects.namespace}/db/form/")
-    expect(page.locator("main")).to_contain_text("It can't be edited by form")
+    expect(page.locator("main")).to_contain_text("This can't be done now")
     page.get_by_role("link", name="Edit as YAML").click()
     expect(page.locator("#yaml")).to_have_count(1)
