@@ -27,11 +27,10 @@ PAGES = [
     "/c/tests/resilience/?lose=node/{node}",
     "/c/tests/postmortem/",
     "/changes/",
-    "/audit/",
 ]
 # A4 with the margins of the style sheet, in CSS px: upright and across.
 SHEETS = (703, 1032)
-SCREENS = (1440, 1280, 1024, 320)
+SCREENS = (1440, 1024, 320)
 
 # What a reader misses: a column too narrow for its words, a table wider than its place, text that its box cuts off
 # without a sign (an ellipsis is one), a page wider than the screen.

@@ -22,6 +22,7 @@ from dashboard.kinds import KINDS
 from dashboard.kinds.base import GVR
 from dashboard.kinds.catalogue import DEFINITIONS
 from dashboard.kinds.usage import NODE_METRICS, POD_METRICS
+from dashboard.kinds.webhooks import WEBHOOKS
 from dashboard.kube.subjectreviews import SUBJECT_REVIEWS
 from sandbox import Sandbox
 from tools.server import Server
@@ -47,7 +48,7 @@ SUBRESOURCES = {
 OTHERS = (
     CONTROLLERREVISIONS, NODE_METRICS, POD_METRICS, DEFINITIONS.gvr, GVR("", "v1", "users", False),
     GVR("", "v1", "groups", False), GVR("certificates.k8s.io", "v1", "certificatesigningrequests", False),
-    GVR("admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations", False), SUBJECT_REVIEWS,
+    *(kind.gvr for kind in WEBHOOKS), SUBJECT_REVIEWS,
 )  # fmt: skip
 # Everything of a cluster that somebody could want to do.
 EVERYTHING = [

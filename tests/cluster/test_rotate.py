@@ -1027,7 +1027,9 @@ async def test_bytes_that_no_variable_can_hold_are_dangerous_and_restart_nobody(
     place.api.delete(f"/api/v1/namespaces/{place.namespace}/pods/" + pod_of(place, "web"))
 
     async def refused() -> bool:
-        found = place.api.get(f"/api/v1/namespaces/{place.namespace}/pods/{pod_of(place, 'web')}")
+        if (name := pod_of(place, "web")) == "none":
+            return False
+        found = place.api.get(f"/api/v1/namespaces/{place.namespace}/pods/{name}")
         (status,) = found["status"].get("containerStatuses") or [{}]
         return status.get("state", {}).get("waiting", {}).get("reason") == "CreateContainerError"
 
