@@ -27,6 +27,7 @@ PAGES = [
     "/c/tests/resilience/?lose=node/{node}",
     "/c/tests/postmortem/",
     "/changes/",
+    "/audit/",
 ]
 # A4 with the margins of the style sheet, in CSS px: upright and across.
 SHEETS = (703, 1032)
