@@ -128,7 +128,7 @@ async def test_logs_and_certificates_are_read_only_where_the_user_may(
         return []
 
     monkeypatch.setattr(card_module, "last_lines", lines)
-    monkeypatch.setattr(card_module, "certificates", certificates)
+    monkeypatch.setattr(card_module, "certificate_problems", certificates)
     one = card(Reader(("pods", CRASHING)), "pods", "web-1", may=may)
     await one.prepare()
     assert bool(asked) is may
