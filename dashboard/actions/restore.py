@@ -23,7 +23,15 @@ from typing import Any, Protocol, TypeVar
 from django.db import DatabaseError, IntegrityError, transaction
 
 from dashboard.database import database_unavailable
-from dashboard.errors import BadInput, ClusterError, Forbidden, NotFound, TooManyRequests, Unavailable
+from dashboard.errors import (
+    BadInput,
+    ClusterError,
+    Conflict,
+    Forbidden,
+    NotFound,
+    TooManyRequests,
+    Unavailable,
+)
 from dashboard.insight import Objects
 from dashboard.kinds.base import GVR, Kind
 from dashboard.kinds.rows import listed, plural
@@ -36,7 +44,7 @@ from dashboard.recovery.holding import Held, Holding, hold
 from dashboard.recovery.keys import Identity
 from dashboard.recovery.order import rank
 from dashboard.recovery.readings import readings
-from dashboard.recovery.restoring import Planned, Restoring, refusal_words
+from dashboard.recovery.restoring import CONFLICTS, Planned, Restoring, refusal_words
 from dashboard.recovery.storage import open_archive
 from dashboard.recovery.typedkeys import installed_identities
 
@@ -658,9 +666,18 @@ async def _write_some(
 
 
 async def _write_one(
-    change: Change, restoring: Restoring, row: OperationResult, plan: Planned, held: Held, *, again: bool
+    change: Change,
+    restoring: Restoring,
+    row: OperationResult,
+    plan: Planned,
+    held: Held,
+    *,
+    again: bool,
+    conflicts: int = 0,
 ) -> None:
-    """Gives the row its end, or leaves it to be tried again. Raises what is no answer of the cluster."""
+    """Gives the row its end, or leaves it to be tried again. After a conflict it is planned anew, as often as
+    ``CONFLICTS`` says: it fails where more than its status is another. Raises what is no answer of the cluster.
+    """
     plan = _of_the_cluster(plan, held, restoring)
     if not plan.writes:
         made = plan.does == "same" and again and "sent" in row.data
@@ -674,6 +691,12 @@ async def _write_one(
         return
     try:
         written, after = await restoring.write(plan, held)
+    except Conflict as error:
+        if conflicts >= CONFLICTS:
+            _end(row, "failed", refusal_words(error, secret=held.is_secret))
+            return
+        anew = await restoring.plan(held, dry=False)
+        await _write_one(change, restoring, row, anew, held, again=again, conflicts=conflicts + 1)
     except (Unavailable, TooManyRequests) as error:
         _again(row, error.message)
     except ClusterError as error:

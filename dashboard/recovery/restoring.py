@@ -32,6 +32,7 @@ from .holding import Held
 from .mapping import mapped, mentions
 
 MANAGER = "cluster-ui"
+CONFLICTS = 5  # so often an object that others write is planned anew
 # Which restore made a namespace for itself alone: what may be removed afterwards.
 DRILL_LABEL = "cluster-ui.dev/drill"
 
@@ -138,11 +139,20 @@ class Restoring:
         if skipped:
             return replace(base, notes=(skipped,))
         try:
-            return await self._planned(base, held, dry)
+            return await self._planned_anew(base, held, dry)
         except (Forbidden, Invalid, BadInput, NotFound, Conflict) as error:
             return replace(base, does="refused", notes=(_refusal(error, held),))
         except MISSHAPEN:
             return replace(base, does="refused", notes=("Its fields are not those of its kind.",))
+
+    async def _planned_anew(self, base: Planned, held: Held, dry: bool) -> Planned:
+        """From the object as it is after a conflict: controllers write the status of a busy one all the time."""
+        for _ in range(CONFLICTS):
+            try:
+                return await self._planned(base, held, dry)
+            except Conflict:
+                continue
+        return await self._planned(base, held, dry)
 
     async def _planned(self, base: Planned, held: Held, dry: bool) -> Planned:
         placed, wanted = base.placed, self.wanted(held)

@@ -29,13 +29,14 @@ from dashboard.actions.registry import action_of
 from dashboard.actions.restore import RestoreOrder, restore_begin, restore_preview
 from dashboard.actions.restored_pods import lowered_notices
 from dashboard.errors import BadInput
-from dashboard.kube.transport import Transport
+from dashboard.kube.transport import Response, Transport
 from dashboard.models import AuditEntry, Change, ConfigMapVersion, Operation
 from dashboard.recovery.archive import Entry
 from dashboard.recovery.choice import read_choice
 from dashboard.recovery.cleaning import left_out
 from dashboard.recovery.comparing import comparable
 from dashboard.recovery.errors import WrongKey
+from dashboard.recovery.restoring import CONFLICTS
 from sandbox import Sandbox
 from sandbox.api import Api, ApiError
 
@@ -375,6 +376,45 @@ async def test_claims_that_go_with_fewer_replicas_are_told_and_ask_for_the_names
     assert full.api.get(database)["spec"]["replicas"] == was + 1
     change = await restore_begin(replace(order, confirm=full.namespace), shown.token)
     assert list((await full.ended(change)).values()).count(("done", "updated")) == 1
+    assert full.api.get(database)["spec"]["replicas"] == was
+
+
+class Busy:
+    """A transport of a cluster whose controllers write the status of a StatefulSet before each of so many updates."""
+
+    def __init__(self, transport: Transport, api: Api, path: str, times: int) -> None:
+        self.transport, self.api, self.path, self.times = transport, api, path, times
+        self.updates = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.transport, name)
+
+    async def request(self, method: Any, *args: Any, **named: Any) -> Response:
+        if method == "PUT":
+            self.updates += 1
+            if self.updates <= self.times:
+                revision = f"revision-{secrets.token_hex(4)}"
+                self.api.patch(f"{self.path}/status", {"status": {"updateRevision": revision}})
+        return await self.transport.request(method, *args, **named)
+
+
+async def test_a_status_that_is_written_meanwhile_is_no_conflict(full: Shop, mara: Actor) -> None:
+    database = f"/apis/apps/v1/namespaces/{full.namespace}/statefulsets/database"
+    was = full.api.get(database)["spec"]["replicas"]
+    full.backed_up()
+    full.api.patch(database, {"spec": {"replicas": was + 1}})
+    transport = full.transport
+    wish = {"only": ["statefulsets"], "conflict": "update"}
+
+    full.transport = Busy(transport, full.api, database, 10**9)  # type: ignore[assignment]
+    (never,) = (await restore_preview(full.order(mara, **wish))).plans
+    assert (never.does, full.transport.updates) == ("refused", CONFLICTS + 1)  # type: ignore[attr-defined]
+
+    full.transport = Busy(transport, full.api, database, 2)  # type: ignore[assignment]
+    change = await full.begin(mara, **wish)
+    full.transport.updates = 0  # type: ignore[attr-defined]
+    rows = await full.ended(change)
+    assert rows["statefulsets.apps/database"] == ("done", "updated")
     assert full.api.get(database)["spec"]["replicas"] == was
 
 
