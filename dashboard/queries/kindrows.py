@@ -176,8 +176,13 @@ class KindRows:
             return
         making = self._making[name] = Making()
         try:
-            rows = [row for objects in self._rows.values() for _, row in objects.values()]
-            made = await made_in_slices(selecting, rows, making.changes)
+            wider = self._wider(selecting)
+            rows = (
+                list(wider.rows)
+                if wider
+                else [row for kept in self._rows.values() for _, row in kept.values()]
+            )
+            made = await made_in_slices(selecting, rows, making.changes, in_order=wider is not None)
             if self._making.get(name) is making:
                 self._keep(made)
         finally:
@@ -192,10 +197,20 @@ class KindRows:
         self.settle()
         found = self._selections.get(selecting.name)
         if found is None:
-            found = self._keep(Selection(selecting, self.all()))
+            wider = self._wider(selecting)
+            rows = wider.rows if wider else self.all()
+            found = self._keep(Selection(selecting, rows, in_order=wider is not None))
         found.asked_at = self._clock()
         self._selections.move_to_end(selecting.name)
         return found
+
+    def _wider(self, selecting: Selecting) -> Selection | None:
+        """One that is there, and has the rows of this one in its order: they need not be sorted."""
+        for name in selecting.wider:
+            if (found := self._selections.get(name)) is not None:
+                found.asked_at = self._clock()
+                return found
+        return None
 
     def _keep(self, made: Selection) -> Selection:
         name = made.selecting.name

@@ -182,15 +182,7 @@ class SeenReader(Seen):
         await self._all_cached.make(plural, self._narrowed(plural, selecting, namespaces), self.judged)
 
     def _narrowed(self, plural: str, selecting: Selecting, namespaces: Namespaces) -> Selecting:
-        within = self.within(plural, namespaces)
-        if within is None:
-            return selecting
-        fits = selecting.fits
-        return replace(
-            selecting,
-            name=(selecting.name, within),
-            fits=lambda row: row.namespace in within and fits(row),
-        )
+        return replace(selecting, within=self.within(plural, namespaces))
 
     # ---- Relations
 
