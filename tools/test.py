@@ -75,7 +75,8 @@ def test_environment(home: Path) -> dict[str, str]:
         if name not in CLUSTER_VARIABLES and not name.startswith("CLUSTER_UI_")
     }
     keep = {name: os.environ[name] for name in ("CLUSTER_UI_KEEP_TEST_SANDBOX",) if name in os.environ}
-    return kept | keep | {"CLUSTER_UI_HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+    # Its modules are compiled once, not in each of hundreds of processes, whatever the environment says.
+    return kept | keep | {"CLUSTER_UI_HOME": str(home), "PYTHONDONTWRITEBYTECODE": ""}
 
 
 def _step(name: str, run: Callable[[dict[str, str]], int], environment: dict[str, str]) -> bool:
