@@ -17,6 +17,7 @@ from typing import Any
 
 from dashboard.errors import BadInput
 from dashboard.insight import Effect, Notice, Objects
+from dashboard.insight.environment import variable_flaw
 from dashboard.insight.words import bold, parts
 from dashboard.kinds.base import Ref
 from dashboard.kinds.rows import listed
@@ -230,6 +231,8 @@ def _lines(field: str, text: str) -> dict[str, Any]:
             raise BadInput(f"Line {number} has no “=”: write NAME=value.", field=field)
         elif name in found:
             raise BadInput(f"Line {number} sets {name[:60]} again.", field=field)
+        elif flaw := variable_flaw(value.encode()):
+            raise BadInput(f"Line {number}: {name[:60]} {flaw}.", field=field)
         else:
             found[name] = value
     return {"set": found, "unset": unset}

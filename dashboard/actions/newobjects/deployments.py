@@ -13,6 +13,7 @@ from dashboard.actions.keysources import keys_of, no_key_words
 from dashboard.errors import BadInput
 from dashboard.insight import Effect
 from dashboard.insight.capacity import in_words, pod_amounts
+from dashboard.insight.environment import variable_flaw
 from dashboard.insight.impact import selector_of
 from dashboard.insight.newpods import REVISIONS, NewPods, quota_words
 from dashboard.insight.scheduling.room import room_on_nodes
@@ -279,6 +280,8 @@ async def _check_variable(look: Look, checks: Checks, row: Any, *, read: bool) -
     if kind == "value":
         if not row["name"]:
             checks.at(row.place, "bad", "Enter the name of the variable.")
+        elif flaw := variable_flaw((name or "").encode()):
+            checks.at(row.place, "bad", f"{row['name']} {flaw}.")
         return
     if not name:
         checks.at(row.place, "bad", f"Enter the name of the {_KINDS.get(kind, 'object')}.")

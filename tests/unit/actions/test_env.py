@@ -83,6 +83,7 @@ def test_what_is_written_keeps_the_others_in_their_places() -> None:
     [
         ("A=1\nB", "Line 2 has no “=”"),
         ("A=1\nA=2", "Line 2 sets A again"),
+        ("A=1\nB=x\0y", "Line 2: B holds a NUL byte"),
         ("export A=1", "“export A” is not a valid name"),
         ("1A=1", "not a valid name"),
         ("=1", "not a valid name"),
