@@ -64,7 +64,9 @@ function tell() {
   const most = Number(bar().dataset.most);
   bar().hidden = count === 0;
   const match = NARROWED.test(filter()) ? " that match" : "";
-  bar().querySelector("[data-count]").textContent = all === null ? `${count} selected` : `All ${count}${match} selected`;
+  const away = count - rowsShown().filter(has).length;
+  bar().querySelector("[data-count]").textContent =
+    all === null ? `${count} selected${away ? `, ${away} not shown` : ""}` : `All ${count}${match} selected`;
   const every = bar().querySelector("[data-every]");
   every.hidden = all !== null || total() <= count;
   every.textContent = `Select all ${total()}${match}`;
