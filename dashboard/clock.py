@@ -16,7 +16,7 @@ from dashboard.metrics import CLOCK_AHEAD
 log = logging.getLogger(__name__)
 
 TOLERATED = timedelta(seconds=1)
-TOLD = timedelta(seconds=30)
+LOGGED_FROM = timedelta(seconds=30)
 
 _ahead = timedelta(0)  # how far this machine is before the database
 _told = False
@@ -42,10 +42,10 @@ def clock_compare() -> None:
     ahead = before + took / 2 - there
     _ahead = ahead if abs(ahead) > TOLERATED + took else timedelta(0)
     CLOCK_AHEAD.set(_ahead.total_seconds())
-    if abs(_ahead) > TOLD and not _told:
+    if abs(_ahead) > LOGGED_FROM and not _told:
         log.warning(
             "this machine's clock and the database's differ by %.0f s: operations go by the database's, but sessions and "
             "sign-in links end too early or too late",
             abs(_ahead.total_seconds()),
         )
-    _told = abs(_ahead) > TOLD
+    _told = abs(_ahead) > LOGGED_FROM

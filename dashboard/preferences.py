@@ -9,7 +9,7 @@ from .database import in_database
 from .models import ColumnChoice
 
 MAX_KINDS = 500  # with a choice of columns, of a person: the latest
-MOST = 200  # columns: what is more comes from no list of ours
+MAX_COLUMNS = 200  # columns: what is more comes from no list of ours
 
 
 @in_database
@@ -24,7 +24,7 @@ def columns_remember(user: Any, plural: str, columns: Sequence[str]) -> None:
     """Keeps a choice; an empty one is forgotten."""
     if columns:
         ColumnChoice.objects.update_or_create(
-            user=user, plural=plural, defaults={"columns": list(columns)[:MOST]}
+            user=user, plural=plural, defaults={"columns": list(columns)[:MAX_COLUMNS]}
         )
         kept = ColumnChoice.objects.filter(user=user).order_by("-pk").values_list("pk", flat=True)[:MAX_KINDS]
         ColumnChoice.objects.filter(user=user).exclude(pk__in=list(kept)).delete()

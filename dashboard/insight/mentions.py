@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-MOST = 100
+MAX_MENTIONS = 100
 DEEPEST = 20
 GATEWAY = "gateway.networking.k8s.io"
 
@@ -57,7 +57,7 @@ def mentions(obj: Mapping[str, Any]) -> tuple[Mention, ...]:
     found: dict[Mention, None] = {}
     for mention in _within(obj.get("spec"), "spec", group, DEEPEST):
         found[mention] = None
-        if len(found) == MOST:
+        if len(found) == MAX_MENTIONS:
             break
     return tuple(found)
 

@@ -271,7 +271,7 @@ def filled_context(preview: Preview) -> Parts | None:
     return {"title": f"The server adds or changes {plural(sum(counts), 'field')}", "objects": preview.filled}
 
 
-class Told(Protocol):
+class Described(Protocol):
     """What a preview says, of one object or of many."""
 
     @property
@@ -282,7 +282,7 @@ class Told(Protocol):
     def notices(self) -> Sequence[Notice]: ...
 
 
-def told_json(told: Told) -> Parts:
+def told_json(told: Described) -> Parts:
     """The same of what it says."""
     headline = told.headline
     return {
@@ -300,7 +300,7 @@ def told_json(told: Told) -> Parts:
     }
 
 
-def told_context(runtime: ClusterRuntime, told: Told) -> Parts:
+def told_context(runtime: ClusterRuntime, told: Described) -> Parts:
     """What a preview says, for ``partials/preview.html``."""
     return {
         "headline": _notice(runtime, told.headline) if told.headline else None,

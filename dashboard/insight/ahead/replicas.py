@@ -23,7 +23,7 @@ from dashboard.kinds.references import reference
 from dashboard.kinds.rows import listed
 from dashboard.kinds.uses import mentions
 
-MOST = 500  # counted at most; docs/limits.md
+MAX_REPLICAS = 500  # counted at most; docs/limits.md
 # The kinds whose replicas can be counted, by their plurals.
 FITTED: Mapping[str, str] = {
     "deployments": "Deployment",
@@ -95,7 +95,7 @@ def more_replicas(objects: Objects, plural: str, namespace: str, name: str, now:
     labels = template.metadata.labels or {}
     spec = with_defaults(_with_priority(template.spec, objects), objects.all("limitranges", namespace))
     copy = Pod(metadata=ObjectMeta(name=f"{name}-next", namespace=namespace, labels=labels), spec=spec)
-    more = more_on_nodes(survey, copy, MOST, only=spec.node_name)
+    more = more_on_nodes(survey, copy, MAX_REPLICAS, only=spec.node_name)
     return Fitting(
         reference(FITTED[plural], namespace, name),
         in_words(pod_amounts(spec)),

@@ -16,7 +16,7 @@ SHARE, MARGIN = 0.9, 1.15
 LEAST_SECONDS, LEAST_POINTS = 900.0, 20  # of history, before anything is suggested
 # What is suggested at least, in whole steps: less is not worth a request of its own.
 STEP = {"cpu": 0.005, "memory": 2**20 * 8}
-LEAST = {"cpu": 0.01, "memory": 2**20 * 16}
+SMALLEST = {"cpu": 0.01, "memory": 2**20 * 16}
 UNIT = {"cpu": 0.001, "memory": 2.0**20}  # of the quantity that is written
 WORTH = 0.2  # a suggestion that is closer to the request than this share of it is not told
 
@@ -66,7 +66,7 @@ def suggestion(resource: str, used: Percentiles, now: float, limit: float | None
     """
     base = used.most if resource == "cpu" else used.peak
     step = STEP[resource]
-    then = max(LEAST[resource], math.ceil(round(base * MARGIN / step, 6)) * step)
+    then = max(SMALLEST[resource], math.ceil(round(base * MARGIN / step, 6)) * step)
     if limit is not None and then > limit:
         then = math.floor(round(limit / UNIT[resource], 6)) * UNIT[resource]
     if not then:

@@ -1,7 +1,8 @@
 """On which of some nodes pods can run once they are gone from where they run, and on which most likely.
 
 What can run on a node at all is the rules of :mod:`.nodes`, :mod:`.other_pods` and of volumes; of those the one of which
-the least is requested comes first, as NodeResourcesFit's LeastAllocated scores (kube-scheduler's default).
+the least is requested comes first, as NodeResourcesFit's LeastAllocated scores,
+kube-scheduler's default (kubernetes/kubernetes, pkg/scheduler/framework/plugins/noderesources/least_allocated.go).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 One is placed after the other, each on the emptiest node that lets it in beside the earlier ones, as the scheduler would
 (:mod:`.elsewhere` does the same for pods that are there already). Where no node has room, pods of lower priority make
-way.
+way (:mod:`.preemption`). kube-scheduler places pods one by one too: kubernetes/kubernetes, pkg/scheduler/schedule_one.go.
 """
 
 from __future__ import annotations

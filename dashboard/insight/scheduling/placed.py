@@ -1,4 +1,8 @@
-"""The pods that have a node, by node and by what is alike in them: what other pods' rules ask of one, they say of all."""
+"""The pods that have a node, by node and by what is alike in them: what other pods' rules ask of one, they say of all.
+
+Which parts of a pod these rules ask about: kubernetes/kubernetes, pkg/scheduler/framework/plugins/interpodaffinity,
+podtopologyspread and nodeports.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Why a pod can't be scheduled: each node's own reasons, from its labels, taints, volumes, the requests on it, and
 the pods that have a node.
 
-The scheduler tells how many nodes refuse for which reason, not which; this tells the rest. Of a node against which
+The scheduler tells how many nodes refuse for which reason, not which (kubernetes/kubernetes,
+pkg/scheduler/framework/types.go: FitError); this tells the rest. Of a node against which
 nothing is known here, it says what the scheduler's own message has besides.
 """
 

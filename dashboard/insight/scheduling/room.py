@@ -1,4 +1,7 @@
-"""For how many more pods of a size there is room on the nodes (noderesources of kube-scheduler)."""
+"""For how many more pods of a size there is room on the nodes.
+
+The rule is kube-scheduler's: kubernetes/kubernetes, pkg/scheduler/framework/plugins/noderesources/fit.go.
+"""
 
 from __future__ import annotations
 

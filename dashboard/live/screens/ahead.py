@@ -70,7 +70,7 @@ class Limited(NamedTuple):
     forecast: Forecast
 
 
-class Told(NamedTuple):
+class Findings(NamedTuple):
     """What was worked out of one moment; None where that may not be seen, or was not asked."""
 
     fitting: Fitting | None
@@ -104,7 +104,7 @@ class Ahead(Watched):
         self.find = params.get("find", "").strip()[:MAX_FIND]
         self.rights = UsageRights()
         self.sees_volumes = False
-        self._told: Told | None = None
+        self._told: Findings | None = None
         self._told_of = self._told_at = self._sized_at = float("-inf")
         self.sized: Sequence[Sized] = ()
         self._telling = Rereading(self, self.tell, lambda: (self._told, self.sized))
@@ -466,7 +466,7 @@ class Ahead(Watched):
         return not not_told(self.session, plurals)
 
     @property
-    def told(self) -> Told | None:
+    def told(self) -> Findings | None:
         """What was worked out last."""
         return self._told
 
@@ -478,11 +478,11 @@ def _work_out(
     quotas: Series,
     volumes: Series,
     rights: UsageRights,
-) -> Told:
+) -> Findings:
     now = datetime.now(UTC)
     fitting = more_replicas(objects, *fit, now) if fit is not None and objects.all("nodes") else None
     found = Pieces(objects, now) if everywhere else None
-    return Told(
+    return Findings(
         fitting,
         found.fragmentation() if found is not None else None,
         found.spare() if found is not None else None,

@@ -547,7 +547,11 @@ async def test_what_a_deployment_needs_and_does_not_find_stands_at_its_row() -> 
             "The limit, 1, is less than the request, 2.",
         ),
         ({"env.name": [""], "env.from": ["x"]}, "env-0", "Enter the name of the variable."),
-        ({"env.name": ["A"], "env.from": ["x\0y"]}, "env-0", "A holds a NUL byte, which no environment variable can."),
+        (
+            {"env.name": ["A"], "env.from": ["x\0y"]},
+            "env-0",
+            "A holds a NUL byte, which no environment variable can.",
+        ),
     ],
 )
 async def test_what_can_be_no_deployment_is_refused_at_its_input(

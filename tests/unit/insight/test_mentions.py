@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.insight.mentions import GATEWAY, MOST, Mention, mentions
+from dashboard.insight.mentions import GATEWAY, MAX_MENTIONS, Mention, mentions
 
 ROUTE = f"{GATEWAY}/v1"
 
@@ -84,8 +84,8 @@ def test_an_object_of_any_depth_and_length_is_read_in_bounds() -> None:
     for _ in range(500):
         deep = {"more": deep}
     assert told(deep) == []
-    many = [{"secretName": f"s{number}"} for number in range(5 * MOST)]
-    assert len(told({"all": many})) == MOST
+    many = [{"secretName": f"s{number}"} for number in range(5 * MAX_MENTIONS)]
+    assert len(told({"all": many})) == MAX_MENTIONS
     assert mentions({"spec": {"a": {"secretName": "s"}, "b": [{"secretName": "s"}]}}) == (
         Mention("spec.a.secretName", "Secret", "s"),
         Mention("spec.b[].secretName", "Secret", "s"),

@@ -12,7 +12,7 @@ from dashboard.errors import BadInput
 from dashboard.live.screens.listing import ListScreen
 from dashboard.live.screens.map import MapScreen
 from dashboard.live.screens.map.counts import nodes_query
-from dashboard.live.screens.map.screen import MOST
+from dashboard.live.screens.map.screen import MAX_BOXES
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.access import Visible
 from tests.unit.markup import flat
@@ -259,11 +259,11 @@ def test_the_list_names_each_once_and_with_it_certificates_and_what_nobody_reads
 
 def test_the_list_says_what_there_is_no_room_for_and_never_leaves_out_what_needs_a_person() -> None:
     found = runtime()
-    for at in range(MOST + 20):
-        deployment(found.cache, f"app-{at}", 1, namespace=f"team-{at % 3}", ready=at != MOST + 5)
+    for at in range(MAX_BOXES + 20):
+        deployment(found.cache, f"app-{at}", 1, namespace=f"team-{at % 3}", ready=at != MAX_BOXES + 5)
     snapshot = shown(found, "view=list")
-    assert len(snapshot.lists["map-rows"]) == MOST
-    assert f"map-deployments/team-{(MOST + 5) % 3}/app-{MOST + 5}" in snapshot.lists["map-rows"]
+    assert len(snapshot.lists["map-rows"]) == MAX_BOXES
+    assert f"map-deployments/team-{(MAX_BOXES + 5) % 3}/app-{MAX_BOXES + 5}" in snapshot.lists["map-rows"]
     assert "20 more applications" in snapshot.regions["map-rest"].html
 
 

@@ -17,7 +17,7 @@ from dashboard.queries.secrets import certificate_of
 if TYPE_CHECKING:
     from dashboard.live.session import Sight
 
-MOST = 20  # Secrets read for one page
+MAX_SECRETS = 20  # Secrets read for one page
 
 
 class Shown(NamedTuple):
@@ -29,7 +29,7 @@ class Shown(NamedTuple):
 
 async def certificate_problems(sight: Sight, about: Ref, obj: Any) -> Sequence[Finding]:
     """What is wrong with the certificates of an object; nothing is said of those that cannot be read."""
-    shown = list(_shown(about, obj))[:MOST]
+    shown = list(_shown(about, obj))[:MAX_SECRETS]
     found = await asyncio.gather(*(_judged(sight, about, one) for one in shown))
     return [finding for group in found for finding in group]
 

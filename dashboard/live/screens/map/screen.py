@@ -47,7 +47,7 @@ from .filter import MapFilter, kinds
 from .table import table_rows, unused_row
 
 MAX_NAME, MAX_NODES = 253, 400  # letters; nodes to choose from
-MOST = 200  # boxes on the page, and rows of the table (rule 2 of the design)
+MAX_BOXES = 200  # boxes on the page, and rows of the table (rule 2 of the design)
 UNUSED = 6
 VIEWS = ("map", "list")
 DRAWN = READ - {"endpointslices", "horizontalpodautoscalers"}
@@ -115,8 +115,8 @@ class MapScreen(Screen):
         drawn = _fitting(boxes, apps, boxes.columns, _boxes_of) if self.view == "map" else {}
         listed = _fitting(boxes, apps, partial(table_rows, boxes), len)
         rows = [row for area in found for row in self._rows(boxes, area, listed)]
-        if len(rows) > MOST:  # what nobody reads comes after what runs
-            rows = [row for app in apps for row in listed.get(app, ())][:MOST]
+        if len(rows) > MAX_BOXES:  # what nobody reads comes after what runs
+            rows = [row for app in apps for row in listed.get(app, ())][:MAX_BOXES]
         return Snapshot(
             regions={
                 "map-head": render.region("map_head", self._head(apps, len(whole), states)),
@@ -155,7 +155,7 @@ class MapScreen(Screen):
     def _limits(self, apps: Sequence[App]) -> Limits:
         if self.focus is not None:
             return CLOSE
-        return WIDE if sum(size(app, WIDE) for app in apps) <= MOST else TIGHT
+        return WIDE if sum(size(app, WIDE) for app in apps) <= MAX_BOXES else TIGHT
 
     def _namespaces(self) -> list[str]:
         there = frozenset[str]().union(*(self.session.reader.namespaces(each) for each in READ)) - {""}
@@ -409,7 +409,7 @@ def _fitting(
     size: Callable[[list[dict[str, Any]]], int],
 ) -> dict[App, list[dict[str, Any]]]:
     """The applications for which there is room, as they are drawn; those that need a look come first."""
-    room = MOST
+    room = MAX_BOXES
     drawn: dict[App, list[dict[str, Any]]] = {}
     for app in sorted(apps, key=lambda app: RANK[boxes.state(app)]):
         found = draw(app)
