@@ -315,6 +315,7 @@ def restoring_of(
             into(each.name) for each in writes if (each.group, each.plural) == ("", "namespaces")
         ),
         defined=frozenset(_defined(each) for each in writes if each.plural == "customresourcedefinitions"),
+        brought=frozenset((each.plural, each.name) for each in writes if not each.namespace),
         scratch=scratch,
     )
 

@@ -57,6 +57,8 @@ def _headline(
         return "bad", f"Refused: {exist} and would be changed"
     if not found.plans and not found.skipped:
         return "warn", "Nothing in this backup matches"
+    if not said and (refused := counts.get("refused", 0)):
+        return "bad", f"{plural(refused, 'object')} would be refused: nothing is written"
     if not said:
         return "info", "Everything exists already: nothing is written"
     text = listed(said)

@@ -204,6 +204,9 @@ async def _restore(order: RestoreOrder, holder: str, *, dry: bool) -> Outcome | 
         text = f"Refused: {plural(len(refusing), 'object')} would be changed. Nothing was written."
         return _outcome(order, "refused", text, lines)
     if not shown.token:
+        if refused := sum(each.does == "refused" for each in shown.plans):
+            text = f"{plural(refused, 'object')} would be refused: nothing is written."
+            return _outcome(order, "refused", text, lines)
         some = "Everything exists already" if shown.plans else "Nothing in this backup matches"
         return _outcome(order, "nothing", f"{some}: nothing is written.", lines)
     if dry:

@@ -8,7 +8,7 @@ are in no text and no error.
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -30,8 +30,10 @@ from .cleaning import MISSHAPEN, Manifest, allocated, cleaned
 from .comparing import comparable, same, updated
 from .holding import Held
 from .mapping import mapped, mentions
+from .needed import needed
 
 MANAGER = "cluster-ui"
+DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
 CONFLICTS = 5  # so often an object that others write is planned anew
 # Which restore made a namespace for itself alone: what may be removed afterwards.
 DRILL_LABEL = "cluster-ui.dev/drill"
@@ -101,6 +103,7 @@ class Planned:
 class Restoring:
     """What all objects of one restore have in common. ``coming`` are the namespaces that it creates, ``defined`` the
     resources (plural, group) whose definition it writes: what needs them can't be tried before they are there.
+    ``brought`` are the other objects of the whole cluster (plural, name) that it writes.
     """
 
     transport: Transport
@@ -108,7 +111,9 @@ class Restoring:
     plurals: Mapping[tuple[str, str], GVR]
     coming: Collection[str] = frozenset()
     defined: Collection[tuple[str, str]] = frozenset()
+    brought: Collection[tuple[str, str]] = frozenset()
     scratch: bool = False  # a drill: into namespaces of its own, without anything that runs
+    _missing: dict[tuple[str, str], bool] = field(default_factory=dict, repr=False)  # asked once
 
     def placed(self, held: Held) -> Placed:
         """Where an object goes."""
@@ -177,6 +182,8 @@ class Restoring:
     async def _creation(self, base: Planned, held: Held, wanted: Manifest, dry: bool) -> Planned:
         made, notes = await self._linked(base.placed, wanted)
         notes = [*notes, *self._said(held, wanted)]
+        if not self.scratch:
+            notes += [note async for note in self._without(held, wanted)]
         base = replace(base, does="create", notes=tuple(notes), made=made)
         if self.scratch and only_tried(held.group, held.plural):
             return replace(await self._first_taken(base, held), does="tried", notes=(ONLY_TRIED,))
@@ -206,6 +213,19 @@ class Restoring:
         if named := mentions(wanted, self.choice.maps) if not held.is_secret else []:
             notes.append(f"Texts in it still name {', '.join(named)}: they are not changed.")
         return notes
+
+    async def _without(self, held: Held, wanted: Manifest) -> AsyncIterator[str]:
+        """What it names of the whole cluster and is not there, nor comes with it; where that may be read."""
+        for each in needed(held.plural, wanted):
+            key = each.gvr.plural, each.name
+            if key not in self._missing:
+                at = Placed(gvr=each.gvr, kind=each.kind, namespace="", name=each.name)
+                try:
+                    self._missing[key] = key not in self.brought and await self._live(at) is None
+                except Forbidden:
+                    self._missing[key] = False
+            if self._missing[key]:
+                yield f"{each.kind} {each.name} does not exist: {each.then} until it does."
 
     async def _linked(self, placed: Placed, wanted: Manifest) -> tuple[Manifest, list[str]]:
         """With the uids of its owners as they are now; without those that are not there."""
@@ -298,7 +318,14 @@ def refusal_words(error: ClusterError, *, secret: bool) -> str:
 
 def _refusal(error: ClusterError, held: Held) -> str:
     if isinstance(error, NotFound):
-        return f"The API server does not serve {held.kind} in {held.gvr.api_version}."
+        if held.namespace and error.message.startswith("namespaces "):
+            return "Its namespace does not exist: restore it too, or create it before."
+        then = (
+            f" Its definition comes with it if you choose {DEFINITIONS}."
+            if held.group not in BUILT_IN
+            else ""
+        )
+        return f"The API server does not serve {held.kind} in {held.gvr.api_version}.{then}"
     return refusal_words(error, secret=held.is_secret)
 
 

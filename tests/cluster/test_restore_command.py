@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from dashboard.actions import running
 from dashboard.kube.config import Cluster, load_clusters
 from dashboard.management.commands import backup
 from dashboard.models import AuditEntry, Change, Operation
+from dashboard.recovery.archive import Entry
 from sandbox import Sandbox
 from sandbox.api import Api
 
@@ -143,6 +145,81 @@ def test_a_dry_run_tells_which_pods_come_and_which_quota_stands_in_the_way(
     out = io.StringIO()
     call_command("backup", *asked, stdout=out, stderr=io.StringIO())
     assert f"The quota of {elsewhere} allows 1 of 3 pods: " in out.getvalue()
+
+
+def test_another_cluster_has_not_all_that_the_objects_name(
+    cluster: Sandbox, api: Api, namespace: str, elsewhere: str, key: str, tmp_path: Path, archive: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The archive is of a cluster that has its own classes and kinds; the API server here is of another context."""
+    (found, *_) = load_clusters(
+        environ={"KUBECONFIG": str(cluster.kubeconfig)}, sandbox_kubeconfig=cluster.kubeconfig
+    )
+
+    async def other(context: str) -> Cluster:
+        assert context == "other"
+        return replace(found, name="other", slug="other")
+
+    monkeypatch.setattr(backup, "_cluster", other)
+    claim = {"spec": {"storageClassName": "fast", "accessModes": ["ReadWriteOnce"],
+                      "resources": {"requests": {"storage": "1Gi"}}}}  # fmt: skip
+    pods = {"priorityClassName": "urgent", "containers": [{"name": "web", "image": "web:1"}]}
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": pods}
+    deployment = {"spec": {"selector": {"matchLabels": {"a": "b"}}, "template": template}}
+    edge = {
+        "spec": {
+            "ingressClassName": "edge",
+            "defaultBackend": {"service": {"name": "w", "port": {"number": 1}}},
+        }
+    }
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole"}
+    entries = [
+        Entry(group=group, version=version, plural=plural, namespace=namespace, name="web", body=body
+              | {"apiVersion": f"{group}/{version}" if group else version, "kind": kind,
+                 "metadata": {"name": "web", "namespace": namespace}})
+        for group, version, plural, kind, body in (
+            ("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", claim),
+            ("apps", "v1", "deployments", "Deployment", deployment),
+            ("networking.k8s.io", "v1", "ingresses", "Ingress", edge),
+            (role["apiGroup"], "v1", "rolebindings", "RoleBinding", {"roleRef": role | {"name": "own"}}),
+            (role["apiGroup"], "v1", "roles", "Role", {"rules": []}),
+            ("elsewhere.example", "v1", "backends", "Backend", {}),
+        )
+    ]  # fmt: skip
+    archive = write_archive(tmp_path, entries, encrypted=False)
+    asked = ("restore", archive, "--context", "other", "--map", f"{namespace}={elsewhere}")
+
+    said = run(*asked, "--dry-run", code=1)
+    assert said["state"] == "refused" and said["text"] == "6 objects would be refused: nothing is written."
+    texts = {each["object"].partition("/")[0]: each["text"] for each in said["results"]}
+    assert texts.pop("backends.elsewhere.example") == (
+        "The API server does not serve Backend in elsewhere.example/v1. Its definition comes with it if you choose "
+        "customresourcedefinitions.apiextensions.k8s.io."
+    )
+    assert set(texts.values()) == {"Its namespace does not exist: restore it too, or create it before."}
+
+    api.post("/api/v1/namespaces", {"metadata": {"name": elsewhere}})
+    said = run(*asked, code=1)
+    assert (said["state"], said["context"]) == ("failed", "other")
+    told = {each["object"].partition("/")[0]: (each["word"], each["text"]) for each in said["results"]}
+    assert told.pop("backends.elsewhere.example")[0] == "refused"
+    assert told == {
+        "persistentvolumeclaims": (
+            "created",
+            "A new, empty volume is provisioned: backups contain no volume data. "
+            "StorageClass fast does not exist: it stays Pending until it does.",
+        ),
+        "deployments.apps": (
+            "created", "PriorityClass urgent does not exist: the API server refuses its pods until it does."
+        ),
+        "ingresses.networking.k8s.io": (
+            "created", "IngressClass edge does not exist: no controller serves it until it does."
+        ),
+        f"rolebindings.{role['apiGroup']}": (
+            "created", "ClusterRole own does not exist: it grants nothing until it does."
+        ),
+        f"roles.{role['apiGroup']}": ("created", ""),
+    }  # fmt: skip
 
 
 def test_an_object_that_is_refused_ends_with_1(
