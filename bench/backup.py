@@ -21,8 +21,8 @@ from .workers import Worker
 PADDING = 1_500  # bytes of values in each
 
 
-def _object(number: int) -> dict[str, Any]:
-    """Some 2 KiB, a third of it unlike all others, as settings of applications are."""
+def configmap(number: int) -> dict[str, Any]:
+    """Of some 2 KiB, a third of it unlike all others, as settings of applications are."""
     words = random.Random(number)
     value = "".join(words.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=PADDING // 3))
     metadata = {
@@ -46,7 +46,7 @@ def _serve(pipe: Any, objects: int) -> None:
         begin = int(request.query.get("continue") or 0)
         end = min(objects, begin + int(request.query["limit"]))
         metadata = {"resourceVersion": "99", **({"continue": str(end)} if end < objects else {})}
-        items = [_object(number) for number in range(begin, end)]
+        items = [configmap(number) for number in range(begin, end)]
         return web.json_response({"metadata": metadata, "items": items})
 
     async def told(request: web.Request) -> web.Response:
@@ -110,21 +110,22 @@ def _back_up(pipe: Any, port: int, folder: str, encrypted: bool) -> None:
         finally:
             await transport.close()
 
-    before, began, worked = _peak(), time.monotonic(), time.process_time()
+    before, began, worked = peak(), time.monotonic(), time.process_time()
     made = asyncio.run(make())
     seconds = time.monotonic() - began
     cpu = time.process_time() - worked
-    pipe.send((made.manifest.objects, cpu, seconds, _peak(), before, made.summary.size_bytes))
+    pipe.send((made.manifest.objects, cpu, seconds, peak(), before, made.summary.size_bytes))
     pipe.recv()
 
 
-def _peak() -> float:
+def peak() -> float:
+    """MiB that this process has had at most."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def run(place: Place, *, objects: int) -> Report:
     """``objects`` and a tenth of them, plain and encrypted: verified ones, so each is written and read."""
-    body = json.dumps([_object(number) for number in range(objects)]).encode()
+    body = json.dumps([configmap(number) for number in range(objects)]).encode()
     began = time.process_time()
     json.loads(body)
     plain = f"`json.loads` of {objects:,} alone"

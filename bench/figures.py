@@ -16,6 +16,7 @@ NAMES = (
     "rewind",
     "timeline",
     "backup",
+    "restore",
     "flood",
     "loop",
     "pages",

@@ -11,10 +11,10 @@ import hashlib
 import json
 import logging
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
@@ -39,6 +39,14 @@ MAX_KEYS = 20  # named of one version; of more, how many
 Contents = Mapping[str, Value]
 
 
+class Written(NamedTuple):
+    """A ConfigMap that a change wrote: as it was, as it is, and when, where the change is of many."""
+
+    before: Manifest | None
+    after: Manifest
+    at: datetime | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writing:
     """Who wrote a version, when and why, and by which change made here."""
@@ -60,12 +68,25 @@ async def versions_kept(
     """What each action that writes values of ConfigMaps keeps; of other kinds nothing is kept. ``plural`` and ``at``: the
     kind of the object, and when it was written, where a change is of many.
     """
-    if (plural or change.plural) != "configmaps":
-        return
+    if (plural or change.plural) == "configmaps":
+        await versions_kept_of_many(change, [Written(before, after, at)])
+
+
+async def versions_kept_of_many(change: Change, written: Sequence[Written]) -> None:
+    """The same for many ConfigMaps that a change has written, in one transaction."""
     try:
-        await in_database(versions_keep)(change, before, after, at)
+        await in_database(_keep_many)(change, written)
     except DatabaseError:
         log.exception("the versions of %s were not kept", change)
+
+
+def _keep_many(change: Change, written: Sequence[Written]) -> None:
+    with transaction.atomic():
+        for each in written:
+            try:
+                versions_keep(change, *each)  # it writes in a savepoint of its own
+            except DatabaseError:  # somebody else kept one of this object just then
+                log.exception("the versions of an object of %s were not kept", change)
 
 
 def versions_keep(

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
+from itertools import groupby, islice
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
@@ -51,8 +51,8 @@ from dashboard.recovery.typedkeys import installed_identities
 from ..database import in_database
 from . import records
 from . import token as tokens
-from .action import Actor, Manifest
-from .configmap_versions import versions_kept
+from .action import Actor
+from .configmap_versions import Written, versions_kept_of_many
 from .confirmation import CANT_UNDO, require_reason, why_in
 from .operation import OperationAction, Plan, Run, Step, iso, operation_step, passed, result_counts
 from .permits import changes_required
@@ -65,6 +65,7 @@ from .restored_pods import RestoredPods, lost_claims, restored_pods
 SALT = "dashboard.actions.restore"
 MAX_TRIED = 200  # objects that a preview tries; the check tries all of them
 AT_ONCE = 8  # objects of one kind at a time
+BATCH = 32  # that are recorded together
 MOVE_SECONDS = 10.0
 RETRY_SECONDS = 2.0
 SERVED_SECONDS = 90.0  # until a kind, a namespace or a quota that was just written is there for others
@@ -81,6 +82,7 @@ WORDS = {"same": "no changes", "leave": "left", "skipped": "skipped", "refused":
 STATES = {"same": "done", "tried": "done", "refused": "failed"}  # of what is not written; all else is left
 
 
+R = TypeVar("R")
 S = TypeVar("S", bound="ArchiveShown")
 
 
@@ -459,7 +461,7 @@ async def begin_restore(
     """Records it with its steps and rows. ``effects`` are what a preview showed; ``more`` is kept with the change."""
     restoring = restoring_of(order.transport, order.choice, holding, scratch=action.scratch)
     kept = [each for each in holding.objects if not each.skipped]
-    results = [_row(restoring, each, effects) for each in kept]
+    results = (_row(restoring, each, effects) for each in kept)
     targets = targets_of(order.choice, kept)
     typed_key = bool(order.identities)
     result = {
@@ -509,7 +511,7 @@ def record_begun(
     targets: Sequence[str],
     result: dict[str, Any],
     steps: list[Step],
-    results: list[OperationResult],
+    results: Iterable[OperationResult],
     holder: str,
     bounds: Mapping[str, str] = MappingProxyType({}),
     about: Mapping[str, str] = MappingProxyType({}),
@@ -532,9 +534,11 @@ def record_begun(
             operation = Operation.objects.create(
                 change=change, steps=steps, holder=holder, held_until=held_until, **bounds
             )
-            for position, each in enumerate(results):
-                each.operation, each.position = operation, position
-            OperationResult.objects.bulk_create(results, batch_size=500)
+            rows = enumerate(results)
+            while some := list(islice(rows, 500)):  # never all of 50,000 at once
+                for position, each in some:
+                    each.operation, each.position = operation, position
+                OperationResult.objects.bulk_create([each for _, each in some])
             records.audit_step(change, actor.name, action.name, f"{action.summary(change)}: begun.")
     except IntegrityError:
         if (found := records.found(nonce)) is not None:  # the other one of two submits
@@ -561,35 +565,33 @@ async def check_step(run: Run) -> None:
     until = time.monotonic() + MOVE_SECONDS
     holding, restoring = await restoring_in(run)
     held = holding.by_key
-    while rows := await run.results("waiting", limit=AT_ONCE * 4):
-        rows = [each for each in rows if "does" not in each.data] or await _unchecked(run)
-        if not rows:
-            break
+    while rows := await run.results("waiting", limit=BATCH, after=run.step.get("checked", -1)):
         plans = await planned_all(restoring, [held[each.data["key"]] for each in rows])
         for row, plan in zip(rows, plans, strict=True):
             _checked(row, plan)
+        run.step["checked"] = rows[-1].position
         await run.save(rows)
         if time.monotonic() > until:
             return
-    every = await run.results()
-    refusing = [each for each in every if each.data.get("refuses")]
-    overtaken = [each for each in every if each.data.get("overtaken")]
+    refusing, overtaken = await _marked(run, "refuses"), await _marked(run, "overtaken")
     run.now = datetime.now(UTC)
     if refusing:
-        names = listed([f"{each.kind} {each.name}" for each in refusing])
+        names = listed(refusing)
         await run.fail(
             f"{names} exist and differ, so the restore was refused, as requested. Nothing was written."
         )
     elif overtaken:
-        names = listed([f"{each.kind} {each.name}" for each in overtaken])
+        names = listed(overtaken)
         await run.fail(f"{names}: changed since the preview. Nothing was written; preview it again.")
     else:
-        writes = sum(each.state == "waiting" for each in every)
+        writes = (await in_database(result_counts)(run.operation)).get("waiting", 0)
         await run.end("done", f"{plural(writes, 'object')} to write.")
 
 
-async def _unchecked(run: Run) -> list[OperationResult]:
-    return [each for each in await run.results("waiting") if "does" not in each.data][: AT_ONCE * 4]
+async def _marked(run: Run, mark: str) -> list[str]:
+    """The objects whose rows the check has given a mark."""
+    found = run.operation.results.filter(data__has_key=mark).order_by("position").values_list("kind", "name")
+    return [f"{kind} {name}" for kind, name in await in_database(list)(found)]
 
 
 def _checked(row: OperationResult, plan: Planned) -> None:
@@ -614,14 +616,14 @@ async def write_step(run: Run) -> None:
     holding, restoring = await restoring_in(run)
     held = holding.by_key
     while True:
-        rows = await run.results("running", "retrying", "waiting", limit=AT_ONCE * 8)
+        rows = await run.results("running", "retrying", "waiting", limit=BATCH * 2)
         due = [each for each in rows if _due(each, datetime.now(UTC))]
         if not rows:
             break
         if not due:
             return
         _, same_rank = next(groupby(due, lambda row: _rank_of(held[row.data["key"]])))
-        await _write_some(run, restoring, held, list(same_rank)[:AT_ONCE])
+        await _write_some(run, restoring, held, list(same_rank)[:BATCH])
         if time.monotonic() > until:
             return
     counts = await in_database(result_counts)(run.operation)
@@ -647,7 +649,13 @@ async def _write_some(
 ) -> None:
     """Takes some objects of one kind to their end."""
     before = {each.pk: each.state for each in rows}
-    plans = await asyncio.gather(*(restoring.plan(held[each.data["key"]], dry=False) for each in rows))
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def gated(work: Coroutine[Any, Any, R]) -> R:
+        async with gate:
+            return await work
+
+    plans = await asyncio.gather(*(gated(restoring.plan(held[each.data["key"]], dry=False)) for each in rows))
     for row, plan in zip(rows, plans, strict=True):
         row.state, row.began_at = "running", row.began_at or datetime.now(UTC)
         if plan.writes:
@@ -656,10 +664,14 @@ async def _write_some(
             }  # before it is sent: whoever comes after a kill finds it
     await run.save(rows)
     work = (
-        _write_one(run.change, restoring, row, plan, held[row.data["key"]], again=before[row.pk] != "waiting")
+        gated(_write_one(restoring, row, plan, held[row.data["key"]], again=before[row.pk] != "waiting"))
         for row, plan in zip(rows, plans, strict=True)
     )
     answers = await asyncio.gather(*work, return_exceptions=True)
+    written = [each for each in answers if isinstance(each, Written)]
+    if rows[0].plural == "configmaps" and written and not restoring.scratch:
+        # As of every change made here; what a drill makes goes with its namespaces.
+        await versions_kept_of_many(run.change, written)
     await run.record(rows)
     for answer in answers:
         if isinstance(answer, BaseException):
@@ -667,7 +679,6 @@ async def _write_some(
 
 
 async def _write_one(
-    change: Change,
     restoring: Restoring,
     row: OperationResult,
     plan: Planned,
@@ -675,29 +686,28 @@ async def _write_one(
     *,
     again: bool,
     conflicts: int = 0,
-) -> None:
-    """Gives the row its end, or leaves it to be tried again. After a conflict it is planned anew, as often as
-    ``CONFLICTS`` says: it fails where more than its status is another. Raises what is no answer of the cluster.
+) -> Written | None:
+    """Gives the row its end, or leaves it to be tried again; what was written, if anything. After a conflict it is
+    planned anew, as often as ``CONFLICTS`` says: it fails where more than its status is another. Raises what is no answer
+    of the cluster.
     """
     plan = _of_the_cluster(plan, held, restoring)
     if not plan.writes:
         made = plan.does == "same" and again and "sent" in row.data
-        if made and plan.live is not None:
-            await _versions_kept(change, restoring, row, None, plan.live)
         row.data |= {"uid": plan.uid, "word": _word(row.data["sent"])} if made else {"word": WORDS[plan.does]}
         _end(row, STATES.get(plan.does, "left"), plan.text)
-        return
+        return Written(None, plan.live, row.began_at) if made and plan.live is not None else None
     if plan.does == "update" and row.data.get("does") == "update" and plan.effect != row.data["effect"]:
         _end(row, "failed", "It changed after the check, and was left unchanged.")
-        return
+        return None
     try:
         written, after = await restoring.write(plan, held)
     except Conflict as error:
         if conflicts >= CONFLICTS:
             _end(row, "failed", refusal_words(error, secret=held.is_secret))
-            return
+            return None
         anew = await restoring.plan(held, dry=False)
-        await _write_one(change, restoring, row, anew, held, again=again, conflicts=conflicts + 1)
+        return await _write_one(restoring, row, anew, held, again=again, conflicts=conflicts + 1)
     except (Unavailable, TooManyRequests) as error:
         _again(row, error.message)
     except ClusterError as error:
@@ -713,15 +723,8 @@ async def _write_one(
     else:
         row.data |= {"uid": after["metadata"].get("uid", ""), "word": _word(plan.does)}
         _end(row, "done", written.text)
-        await _versions_kept(change, restoring, row, plan.live, after)
-
-
-async def _versions_kept(
-    change: Change, restoring: Restoring, row: OperationResult, before: Manifest | None, after: Manifest
-) -> None:
-    """As of every change made here; what a drill makes goes with its namespaces."""
-    if not restoring.scratch:
-        await versions_kept(change, before, after, plural=row.plural, at=row.began_at)
+        return Written(plan.live, after, row.began_at)
+    return None
 
 
 def _of_the_cluster(plan: Planned, held: Held, restoring: Restoring) -> Planned:
