@@ -34,6 +34,11 @@ BACKUP_BYTES = Gauge(
 BACKUP_FAILED = Gauge(
     "cluster_ui_backup_failed", "Backups of a cluster that failed since its last complete one.", ["context"]
 )
+VELERO = Gauge(
+    "cluster_ui_velero",
+    "1 of a cluster that was found to have Velero, which makes backups of its own.",
+    ["context"],
+)
 DRILL_PASSED = Gauge(
     "cluster_ui_drill_last_passed_timestamp_seconds",
     "When the last drill of a cluster began of which all was equal to the backup.",

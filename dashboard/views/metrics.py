@@ -16,7 +16,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from dashboard.database import AWAY, in_database
 from dashboard.live.figures import Figures
 from dashboard.live.runtime import runtime
-from dashboard.metrics import BACKUP_BYTES, BACKUP_FAILED, BACKUP_LAST, BACKUP_OBJECTS, DRILL_PASSED
+from dashboard.live.veleros import KEY as VELERO_KEY
+from dashboard.metrics import BACKUP_BYTES, BACKUP_FAILED, BACKUP_LAST, BACKUP_OBJECTS, DRILL_PASSED, VELERO
 from dashboard.recovery.records import figures
 from dashboard.recovery.shelf import shelves
 
@@ -49,6 +50,10 @@ async def metrics(request: HttpRequest) -> HttpResponse:
         )
         response["WWW-Authenticate"] = "Bearer"
         return response
+    VELERO.clear()
+    for cluster in runtime.opened():
+        if VELERO_KEY in cluster.kinds:
+            VELERO.labels(cluster.cluster.name).set(1)
     shelves.soon()  # the age of backups is told also while nobody looks at a page
     await _backups()
     response = HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)

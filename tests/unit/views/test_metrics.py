@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from dashboard.views.metrics import metrics
 pytestmark = pytest.mark.django_db
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+ALERTS = Path(__file__).parents[3] / "deploy/monitoring/alerts.yaml"
 HERE, OUTSIDE = "127.0.0.1", "10.1.2.3"
 
 
@@ -133,6 +136,22 @@ async def test_the_last_drill_that_passed_and_clusters_that_were_never_backed_up
     for context in ("new", "moved"):
         assert f'cluster_ui_backup_failed{{context="{context}"}} 0.0' in said
         assert f'cluster_ui_backup_last_good_timestamp_seconds{{context="{context}"}}' not in said
+
+
+async def test_a_cluster_that_velero_backs_up_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The alert of a cluster that was never backed up leaves it out."""
+    opened = [
+        SimpleNamespace(cluster=SimpleNamespace(name=name), kinds=dict.fromkeys(kinds))
+        for name, kinds in (("prod", ("pods", "backups.velero.io")), ("dev", ("pods",)))
+    ]
+    known = SimpleNamespace(opened=lambda: tuple(opened), configured_names=frozenset, added=())
+    monkeypatch.setattr("dashboard.views.metrics.runtime", known)
+    said = (await From(HERE).get("/metrics")).content.decode()
+    assert [line for line in said.splitlines() if line.startswith("cluster_ui_velero{")] == [
+        'cluster_ui_velero{context="prod"} 1.0'
+    ]
+    (rule,) = re.findall(r"ClusterUIBackupNever\n +expr: (.*)", ALERTS.read_text())
+    assert rule.endswith(" unless on (context) max by (context) (max_over_time(cluster_ui_velero[7d]))")
 
 
 PROXIES = (
