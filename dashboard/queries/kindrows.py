@@ -176,13 +176,8 @@ class KindRows:
             return
         making = self._making[name] = Making()
         try:
-            wider = self._wider(selecting)
-            rows = (
-                list(wider.rows)
-                if wider
-                else [row for kept in self._rows.values() for _, row in kept.values()]
-            )
-            made = await made_in_slices(selecting, rows, making.changes, in_order=wider is not None)
+            rows = [row for objects in self._rows.values() for _, row in objects.values()]
+            made = await made_in_slices(selecting, rows, making.changes)
             if self._making.get(name) is making:
                 self._keep(made)
         finally:
@@ -197,20 +192,10 @@ class KindRows:
         self.settle()
         found = self._selections.get(selecting.name)
         if found is None:
-            wider = self._wider(selecting)
-            rows = wider.rows if wider else self.all()
-            found = self._keep(Selection(selecting, rows, in_order=wider is not None))
+            found = self._keep(Selection(selecting, self.all()))
         found.asked_at = self._clock()
         self._selections.move_to_end(selecting.name)
         return found
-
-    def _wider(self, selecting: Selecting) -> Selection | None:
-        """One that is there, and has the rows of this one in its order: they need not be sorted."""
-        for name in selecting.wider:
-            if (found := self._selections.get(name)) is not None:
-                found.asked_at = self._clock()
-                return found
-        return None
 
     def _keep(self, made: Selection) -> Selection:
         name = made.selecting.name

@@ -21,7 +21,7 @@ from .bounds import chosen_of, text_of, words_of
 from .kindrows import MATCHED
 from .reader import Namespaces
 from .seenreader import SeenReader
-from .selections import Narrow, Selecting
+from .selections import Selecting
 
 PAGE_SIZE = 100
 # Worst first: what needs attention stands before what is changing, and what is finished comes last.
@@ -196,16 +196,15 @@ def listing(
 
 def selecting_of(kind: Kind[Any], query: ListQuery, by_use: ByUse | None = None) -> tuple[Selecting, str]:
     """Which rows a query asks for and in which order, before its window; and what is wrong with its label filter."""
-    label_error, narrow = "", None
+    label_error = ""
     try:
-        narrow = _narrowing(kind, query, parse_any(query.labels) if query.labels else ())
+        fits = _fitting(kind, query, parse_any(query.labels) if query.labels else ())
     except SelectorError as error:
-        label_error, narrow = str(error), _nothing  # all of them would look like an answer
+        label_error, fits = str(error), _nothing  # all of them would look like an answer
     key, reverse = sort_key(kind, query.sort, by_use.use if by_use else lambda _: None)
-    what = (query.q, query.labels, query.match) if narrow else None
     # What they are ordered by changes without them: that is then another order.
-    order = query.sort, by_use.reading if by_use else None
-    return Selecting(what=what, order=order, narrow=narrow, key=key, reverse=reverse), label_error
+    wanted = (query.q, query.labels, query.match, query.sort, by_use.reading if by_use else None)
+    return Selecting(wanted, fits, key, reverse), label_error
 
 
 def sorts_by_use(query: ListQuery) -> bool:
@@ -213,49 +212,40 @@ def sorts_by_use(query: ListQuery) -> bool:
     return query.sort.removeprefix("-") in {column.key for column in MEASURED.get(query.plural, ())}
 
 
-def _nothing(_: Sequence[Row]) -> list[Row]:
-    return []
+def _nothing(_: Row) -> bool:
+    return False
 
 
-def _narrowing(kind: Kind[Any], query: ListQuery, selectors: Sequence[Selector]) -> Narrow | None:
-    """The rows that have all that is asked for, but for its state; of ``selectors``, one is enough. None: all rows."""
+def _fitting(kind: Kind[Any], query: ListQuery, selectors: Sequence[Selector]) -> Callable[[Row], bool]:
+    """Whether a row has all that is asked for, but for its state; of ``selectors``, one is enough."""
     columns = {column.key: column.order for column in kind.columns}
-    steps = [_found_by(word, columns) for word in query.q.lower().split()]
-    if selectors:
-        steps.append(
-            lambda rows: [row for row in rows if any(each.matches(row.labels) for each in selectors)]
-        )
-    steps += [_with_text(columns[key], text.lower()) for key, text in query.match]
+    words = [_finding(word, columns) for word in query.q.lower().split()]
+    match = [(columns[key], text.lower()) for key, text in query.match]
 
-    def narrow(rows: Sequence[Row]) -> list[Row]:
-        found = steps[0](rows)
-        for step in steps[1:]:
-            if not found:
-                break
-            found = step(found)
-        return found
+    def fits(row: Row) -> bool:
+        if not all(found(row) for found in words):
+            return False
+        if selectors and not any(selector.matches(row.labels) for selector in selectors):
+            return False
+        return all(text in row.cells[at].text.lower() for at, text in match)
 
-    return narrow if steps else None
+    return fits
 
 
-def _with_text(at: int, text: str) -> Narrow:
-    return lambda rows: [row for row in rows if text in row.cells[at].text.lower()]
-
-
-def _found_by(word: str, columns: Mapping[str, int]) -> Narrow:
+def _finding(word: str, columns: Mapping[str, int]) -> Callable[[Row], bool]:
     """The same for a list: a word such as ``node:worker-1`` is all of the text in a column, not a part of any."""
     key, colon, text = word.partition(":")
     if not (colon and text and key in columns):
-        return found_by(word)
+        return finding(word)
     at = columns[key]
-    return lambda rows: [row for row in rows if row.cells[at].text.lower() == text]
+    return lambda row: row.cells[at].text.lower() == text
 
 
-def found_by(word: str) -> Narrow:
-    """The rows that are found by a word (in lower case)."""
+def finding(word: str) -> Callable[[Row], bool]:
+    """Whether a row is found by a word (in lower case)."""
     if _CODE.fullmatch(word):
-        return lambda rows: [row for row in rows if word in row.search or word in row.codes]
-    return lambda rows: [row for row in rows if word in row.search]
+        return lambda row: word in row.search or word in row.codes
+    return lambda row: word in row.search
 
 
 def sort_key(kind: Kind[Any], sort: str, measure: Measure) -> tuple[Callable[[Row], Any], bool]:

@@ -21,7 +21,7 @@ from dashboard.kinds.rows import natural
 from .access import Visible
 from .bounds import MAX_WORDS, chosen_of, text_of, words_of
 from .kubectl import taken_apart
-from .lists import RANK, STATES, TROUBLE, found_by
+from .lists import RANK, STATES, TROUBLE, finding
 from .reader import Namespaces
 from .reading import Misspelling, Reading, misspelt, names_of, plain, read
 from .seenreader import SeenReader
@@ -277,7 +277,7 @@ def _fitting(kind: Kind[Any], rows: list[Row], words: tuple[str, ...], rank: int
         if sides:
             rows = [row for row in rows if word in row.search or any(_at_sides(row, *side) for side in sides)]
         else:
-            rows = found_by(word)(rows)
+            rows = list(filter(finding(word), rows))
     plural = kind.plural
     base = 100 if plural in LAST else 0
     if len(pairs) == 1:
@@ -429,7 +429,7 @@ def _hit(reader: SeenReader, kind: Kind[Any], row: Row, words: tuple[str, ...]) 
     name = row.name.lower()
     pieces = [part for word in words for part in _name_words(row, word, kind)]
     rest = [word for word in words if not _name_words(row, word, kind)]
-    if not pieces and len(words) == 1 and not found_by(words[0])((row,)):
+    if not pieces and len(words) == 1 and not finding(words[0])(row):
         return Hit(
             kind, row, _marked(row.name, Misspelling(words[0]).places(name) or like(name, words[0])), ()
         )

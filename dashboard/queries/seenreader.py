@@ -182,7 +182,15 @@ class SeenReader(Seen):
         await self._all_cached.make(plural, self._narrowed(plural, selecting, namespaces), self.judged)
 
     def _narrowed(self, plural: str, selecting: Selecting, namespaces: Namespaces) -> Selecting:
-        return replace(selecting, within=self.within(plural, namespaces))
+        within = self.within(plural, namespaces)
+        if within is None:
+            return selecting
+        fits = selecting.fits
+        return replace(
+            selecting,
+            name=(selecting.name, within),
+            fits=lambda row: row.namespace in within and fits(row),
+        )
 
     # ---- Relations
 

@@ -303,7 +303,8 @@ class _One:
             yield Weakness("no-requests", 10, text, self._remedy("Set requests…", "resources"))
         latest = [each.name for each in self._containers if _is_latest(each.image)]
         if latest:
-            text = f"Image tag latest: {listed(latest)} can be another program after a restart."
+            text = f"Image tag latest: {listed(latest)} can be another program after a restart; which "
+            text += "version runs is not known here."
             yield Weakness("latest-tag", 5, text, self._remedy("Set the image…", "image"))
         if not self.spec.priority_class_name:
             text = "No PriorityClass: it waits with all others when nodes are full."
@@ -322,7 +323,13 @@ class _One:
         ):
             ref = reference("HorizontalPodAutoscaler", self.ref.namespace, found.metadata.name)
             text = f"HorizontalPodAutoscaler {ref.name} has no metrics: load changes nothing."
-            yield Weakness("autoscaler-no-metrics", 10, text, Remedy("Edit the autoscaler…", ref, "edit"))
+            remedy = Remedy("Edit the autoscaler…", ref, "edit")
+            if active.reason == "FailedGetResourceMetric" and any(
+                "CPU" in self._not_requested(each) for each in self._containers
+            ):  # it goes by shares of requests
+                text += " It goes by shares of requests, and not all containers have one for CPU."
+                remedy = self._remedy("Set requests…", "resources")
+            yield Weakness("autoscaler-no-metrics", 10, text, remedy)
 
     def _data(self) -> Iterator[Weakness]:
         tied: dict[str, str] = {}

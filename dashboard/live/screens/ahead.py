@@ -22,10 +22,10 @@ from dashboard.errors import BadInput, ClusterError, Forbidden, NotFound
 from dashboard.insight.ahead import pieces, replicas
 from dashboard.insight.ahead.pieces import Fragmentation, Pieces, Spare
 from dashboard.insight.ahead.replicas import FITTED, Fitting, more_replicas
-from dashboard.insight.ahead.requests import Suggestion, percentiles, suggestion
+from dashboard.insight.ahead.requests import Suggestion
 from dashboard.insight.ahead.trend import Forecast, forecast
 from dashboard.insight.autoscaling import autoscaler_of
-from dashboard.insight.capacity import amounts, container_requests
+from dashboard.insight.capacity import amounts
 from dashboard.insight.losing.loss import ZONE
 from dashboard.insight.usage import RESOURCES, NodeTally, Sum
 from dashboard.kinds import KINDS
@@ -44,6 +44,7 @@ from dashboard.queries.usage import UsageRights
 
 from .common import fit_url, not_known, not_told, object_url, span_words
 from .detail.piece import Rereading
+from .sizing import suggested, typed
 from .usage import WORDS, sum_meters
 
 PLURALS = frozenset({*pieces.PLURALS, *replicas.PLURALS, "horizontalpodautoscalers", "daemonsets"})
@@ -397,7 +398,7 @@ class Ahead(Watched):
             workload, name = key
             if workload[0] not in SIZED or not self.rights.sees_pods_in(workload[1]):
                 continue
-            if not (told := self._suggested(key)):
+            if not (told := suggested(self.session, *key)):
                 continue
             ref = reference(KINDS[workload[0]].kind, workload[1], workload[2])
             pods = usage.tally.workloads.get(workload, Sum()).pods
@@ -406,36 +407,9 @@ class Ahead(Watched):
         found.sort(key=lambda each: (-each[0], each[1].workload, each[1].container))
         return [each for _, each in found]
 
-    def _suggested(self, key: tuple[Workload, str]) -> dict[str, Suggestion]:
-        """By resource, for a container of a workload's template; none where its requests suit, or it is not there."""
-        (plural, namespace, name), called = key
-        workload = self.session.reader.get(plural, namespace, name)
-        if workload is None:
-            return {}
-        spec = workload.spec.template.spec
-        every = (*(spec.containers or ()), *(one for one in spec.init_containers or () if one.sidecar))
-        container = next((one for one in every if one.name == called), None)
-        if container is None:
-            return {}
-        asked, points = container_requests(container), self.runtime.usage.of_containers.points(key)
-        limits = amounts(container.resources.limits if container.resources else None)
-
-        def most(resource: str) -> float | None:
-            return float(limits[resource]) if resource in limits else None
-
-        return {
-            resource: one
-            for column, resource in enumerate(RESOURCES)
-            if (used := percentiles(points, column)) is not None
-            and (one := suggestion(resource, used, float(asked.get(resource, 0)), most(resource))) is not None
-        }
-
     def _sized_row(self, each: Sized) -> dict[str, Any]:
         plural, namespace, name = each.workload
         span = max(one.used.span for one in each.found.values())
-        filled = {
-            f"requests_{resource}.{each.container}": one.quantity for resource, one in each.found.items()
-        }
         return {
             "kind": KINDS[plural].kind,
             "namespace": namespace,
@@ -446,7 +420,7 @@ class Ahead(Watched):
             "span": span_words(span),
             "autoscaled": each.autoscaled,
             "form_url": f"{reverse('action', args=[self.runtime.cluster.slug, *each.workload, 'resources'])}?"
-            f"{urlencode(filled)}",
+            f"{urlencode(typed(each.container, each.found))}",
         }
 
     def _sized_cell(self, resource: str, one: Suggestion | None) -> dict[str, str]:

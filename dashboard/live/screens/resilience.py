@@ -33,10 +33,12 @@ from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
 from dashboard.loop import off_loop
 from dashboard.queries.frozen import Frozen
+from dashboard.queries.usage import UsageRights, usage_rights
 
 from .common import fresh_part, iso, not_known, not_told, object_url, ref_url, span_words, unlisted
 from .detail.piece import Rereading
 from .losing_answer import losing_answer
+from .sizing import typed_for
 
 MAX_LOSSES = 12  # at once; docs/limits.md
 ROWS, SQUARES = 60, 110  # told one by one; drawn on a node (a kubelet's pods)
@@ -74,6 +76,7 @@ class ResilienceScreen(Screen):
         self.changed: Callable[[], None] | None = None
         self._told: tuple[Consequences, Sequence[Preparedness]] | None = None
         self._told_at = 0.0
+        self._rights = UsageRights()
         self._telling = Rereading(self, self._tell, lambda: self._told)
 
     @property
@@ -86,6 +89,7 @@ class ResilienceScreen(Screen):
 
     async def prepare(self) -> None:
         await self.session.review(self.plurals)
+        self._rights = await usage_rights(self.session, pods=self.visible["pods"])
         await self._tell()
 
     def open(self, changed: Callable[[], None]) -> None:
@@ -409,7 +413,10 @@ class ResilienceScreen(Screen):
             source = urlencode({"from": f"{ref.plural}/{ref.namespace}/{ref.name}"}, safe="/")
             return f"{reverse('create_form', args=[slug, remedy.form])}?{source}"
         url = reverse("action", args=[slug, ref.plural, ref.namespace, ref.name, remedy.action])
-        return f"{url}?{urlencode(remedy.typed)}" if remedy.typed else url
+        typed = dict(remedy.typed)
+        if remedy.action == "resources" and self._rights.sees_pods_in(ref.namespace):
+            typed |= typed_for(self.session, (ref.plural, ref.namespace, ref.name))
+        return f"{url}?{urlencode(typed)}" if typed else url
 
     # ---- For scripts
 

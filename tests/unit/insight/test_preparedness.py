@@ -108,6 +108,19 @@ def test_each_weakness_is_told_alone_and_takes_its_weight(rule: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("resources", "action"), [(GOOD["resources"], "edit"), ({"requests": {"memory": "1Gi"}}, "resources")]
+)
+def test_an_autoscaler_that_has_no_share_of_a_request_gets_the_request(resources: Any, action: str) -> None:
+    found = of(
+        deployment(containers=[GOOD | {"resources": resources}]), budget(),
+        autoscaler("False", "FailedGetResourceMetric"), *TWO,
+    )  # fmt: skip
+    (told,) = [each for each in found.weaknesses if each.rule == "autoscaler-no-metrics"]
+    assert told.remedy is not None and told.remedy.action == action
+    assert ("shares of requests" in told.text) == (action == "resources")
+
+
+@pytest.mark.parametrize(
     "found",
     [
         lambda: of(deployment(), budget(), autoscaler("True", "ValidMetricFound"), *TWO),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from django.http import QueryDict
@@ -16,9 +17,12 @@ from dashboard.errors import BadInput
 from dashboard.kinds import KINDS
 from dashboard.live.screens.resilience import MAX_LOSSES, ResilienceScreen
 from dashboard.queries.access import Visible
+from dashboard.queries.usage import UsageRights
 
 from ..insight.world import deployment, node, pod, service
 from .seen import everything, nothing, runtime, sees, session
+from .test_capacity import EVERYWHERE
+from .test_capacity import cluster as measured
 
 
 def cluster() -> Any:
@@ -118,6 +122,18 @@ async def test_each_remedy_leads_to_a_form_that_there_is() -> None:
         else:
             assert match.kwargs["plural"] in {each.plural for each in NEW_OBJECTS}
     assert [each["name"] for each in made.told()["report"]] == [row["name"] for row in report["rows"]]
+
+
+@pytest.mark.parametrize("rights", [EVERYWHERE, UsageRights()], ids=["seen", "not seen"])
+async def test_requests_are_filled_in_by_what_was_used_for_whoever_may_see_that(rights: UsageRights) -> None:
+    made = ResilienceScreen(session(measured()), QueryDict())
+    sees(made, everything())
+    made._rights = rights
+    await made._tell()
+    (url,) = {each["url"] for row in made._report()["rows"] for each in row["remedies"]
+              if "/resources/" in each["url"]}  # fmt: skip
+    filled = {"requests_cpu.app": ["115m"], "requests_memory.app": ["64Mi"]}
+    assert parse_qs(url.partition("?")[2]) == (filled if rights is EVERYWHERE else {})
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ class World:
 
 def test_counts_and_orders_follow_each_judgement() -> None:
     world = World()
-    worst = Selecting(order="worst", key=lambda row: row.state != "bad")
+    worst = Selecting("worst", lambda _: True, lambda row: row.state != "bad")
     assert world.states({}) == {"ok": 50}
     assert world.judged.follow({}).select(worst).rows[0].name == "s0"
     assert world.states(verdict("s7")) == {"ok": 49, "bad": 1}

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import random
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -50,10 +49,6 @@ class Counting:
         return PODS.row(obj)
 
 
-def running(rows: Sequence[Row]) -> list[Row]:
-    return [row for row in rows if row.state == "ok"]
-
-
 def in_order(rows: list[Row], sort: str) -> list[str]:
     key, reverse = sort_key(PODS, sort, lambda _: None)
     rows = sorted(rows, key=lambda row: (row.namespace, row.name))
@@ -62,7 +57,7 @@ def in_order(rows: list[Row], sort: str) -> list[str]:
 
 def ordered(rows: KindRows, sort: str) -> list[str]:
     key, reverse = sort_key(PODS, sort, lambda _: None)
-    return [row.uid for row in rows.select(Selecting(order=sort, key=key, reverse=reverse)).rows]
+    return [row.uid for row in rows.select(Selecting(sort, lambda _: True, key, reverse)).rows]
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -89,7 +84,7 @@ def test_after_any_changes_it_is_as_made_anew(seed: int) -> None:
         for sort in chance.sample(SORTS, k=3):
             assert ordered(rows, sort) == in_order(anew, sort), sort
         assert rows.states() == Counter(row.state for row in anew)
-        ready = rows.select(Selecting(what="ok", order="by name", narrow=running, key=lambda row: row.name))
+        ready = rows.select(Selecting("running", lambda row: row.state == "ok", lambda row: row.name))
         some = sorted((row.name, row.namespace) for row in anew if row.state == "ok")
         assert [(row.name, row.namespace) for row in ready.rows] == some
         assert +ready.states == +Counter({"ok": len(some)})
@@ -136,7 +131,7 @@ def test_a_change_of_one_costs_one_row_however_many_there_are() -> None:
         compared += 1
         return row.state
 
-    by_state = Selecting(order="state", key=key, reverse=True)
+    by_state = Selecting("state", lambda _: True, key, reverse=True)
     rows.select(by_state)
     counting.made = compared = 0
     store.add([pod("a", "p7", phase="Failed")])
@@ -169,12 +164,12 @@ def test_what_nobody_asks_for_any_more_is_not_kept_up_to_date() -> None:
     rows = KindRows(PODS, store, clock=lambda: now)
     asked = 0
 
-    def fitting(some: Sequence[Row]) -> list[Row]:
+    def fits(_: Row) -> bool:
         nonlocal asked
         asked += 1
-        return list(some)
+        return True
 
-    rows.select(Selecting(what="all", order="by name", narrow=fitting, key=lambda row: row.name))
+    rows.select(Selecting("all", fits, lambda row: row.name))
     asked, now = 0, SELECTION_SECONDS + 1
     store.add([pod("a", "p1", restarts=1)])
     rows.states()
