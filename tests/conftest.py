@@ -2,6 +2,7 @@
 
 import atexit
 import fcntl
+import gc
 import os
 import secrets
 from collections import Counter
@@ -205,6 +206,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("time of each suite")
         for suite, took in seconds.most_common():
             terminalreporter.write_line(f"{suite}: {tests[suite]} tests, {took:.0f} s")
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: the garbage collector need not look through it again and again."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
