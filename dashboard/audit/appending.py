@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from django.conf import settings
 from django.db import connection, models, transaction
 
@@ -22,8 +22,19 @@ from .signing import signed_from_keep
 if TYPE_CHECKING:
     from dashboard.models import AuditEntry
 
+# ASCII: nobody's name breaks the line, or acts on the terminal that shows it.
+_as_json = structlog.processors.JSONRenderer(separators=(",", ":"))
+
+
+def _as_line(logger: Any, method: str, event: structlog.typing.EventDict) -> str:
+    """What happened, and the facts of it."""
+    return f"{event.pop('event')} {_as_json(logger, method, event)!s}"
+
+
 # A logger of its own: its lines are the audit outside the database, whatever the log level is.
-log = logging.getLogger("dashboard.audit")
+log: structlog.stdlib.BoundLogger = structlog.wrap_logger(
+    logging.getLogger("dashboard.audit"), processors=[_as_line], wrapper_class=structlog.stdlib.BoundLogger
+)
 
 _LAST_ENTRY = f"SELECT id, hash FROM {ENTRIES} ORDER BY id DESC LIMIT 1"  # noqa: S608 # a name that stands here
 _LAST_CHECKPOINT = f"SELECT through, hash FROM {CHECKPOINTS} ORDER BY through DESC LIMIT 1"  # noqa: S608
@@ -110,5 +121,4 @@ def entry_line(entry: AuditEntry) -> dict[str, Any]:
 def _log(lines: Sequence[dict[str, Any]]) -> None:
     for line in lines:
         ACTIONS.labels(bounded(line["action"]), line["result"]).inc()
-        # ASCII: nobody's name breaks the line, or acts on the terminal that shows it.
-        log.info("entry %s", json.dumps(line, separators=(",", ":")))
+        log.info("entry", **line)
