@@ -10,6 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,7 @@ from dashboard.queries.prometheus import PrometheusUsage
 from dashboard.queries.reader import JUDGES, Reader
 from dashboard.queries.seenclusters import EVER, Recognised, recognise
 from dashboard.queries.seenreader import SeenReader
-from dashboard.recovery.create import uid_of_cluster
+from dashboard.recovery.create import birth_of_cluster
 
 from .acting import unknown_contexts
 from .added import Added, AddedContexts
@@ -136,6 +137,7 @@ class ClusterRuntime:
         self.closed = False
         self.recorded = False  # whether what happens is recorded
         self.recognised = Recognised("", "", EVER)  # of which nothing is recorded
+        self.created: datetime | None = None
         self._asked_who = asyncio.Event()
         self._recognising: asyncio.Task[None] | None = None
 
@@ -244,7 +246,9 @@ class ClusterRuntime:
             log.info("which cluster %s is, is not known yet: %s", self.cluster.name, error)
         context, server = self.cluster.name, self.cluster.server
         try:
-            self.recognised = await in_database(recognise)(context, server, uid, datetime.now(UTC))
+            found = await in_database(recognise)(context, server, uid, datetime.now(UTC))
+            # Whatever had its name before it was created was another one.
+            self.recognised = replace(found, since=max(found.since, self.created or EVER))
         except AWAY as error:
             log.warning("which cluster %s is, is not known yet: %s", context, error)
             return False
@@ -280,7 +284,8 @@ class ClusterRuntime:
 
     async def uid(self) -> str:
         """By which clusters of one name are told apart, as in the headers of backups; "" where it may not be read."""
-        return await uid_of_cluster(self.installation.transport)
+        uid, self.created = await birth_of_cluster(self.installation.transport)
+        return uid
 
     def ask(self) -> asyncio.Task[None] | None:
         """Find out beside everything else whether it answers: for a page of many clusters, which waits for none. None

@@ -219,7 +219,7 @@ async def _header(transport: Transport, wanted: BackupRequest) -> Header:
     await namespaces_required(transport, wanted.namespaces)
     return Header(
         cluster=ClusterRecord(
-            context=transport.cluster.name, uid=await uid_of_cluster(transport), version=version
+            context=transport.cluster.name, uid=(await birth_of_cluster(transport))[0], version=version
         ),
         at=now_text(),
         id=uuid.uuid4().hex,
@@ -243,13 +243,15 @@ async def namespaces_required(transport: Transport, names: Sequence[str]) -> Non
             raise missing from error
 
 
-async def uid_of_cluster(transport: Transport) -> str:
-    """As a header has it (``ClusterRecord``); "" where the account may not read it."""
+async def birth_of_cluster(transport: Transport) -> tuple[str, datetime | None]:
+    """Its uid, as a header has it (``ClusterRecord``), and when it was created; "" where that may not be read."""
     try:
         response = await transport.request("GET", NAMESPACES, name="kube-system")
     except (Forbidden, NotFound):
-        return ""
-    return str(read_object(response.body)["metadata"].get("uid", ""))
+        return "", None
+    meta = read_object(response.body)["metadata"]
+    created = meta.get("creationTimestamp")
+    return str(meta.get("uid", "")), datetime.fromisoformat(created) if created else None
 
 
 class _ListMeta(msgspec.Struct, frozen=True, rename="camel"):

@@ -21,6 +21,7 @@ from django.db import DatabaseError
 from dashboard.database import in_database
 from dashboard.errors import BadInput, ClusterError, NotFound
 from dashboard.loop import off_loop
+from dashboard.queries.seenclusters import Recognised
 
 from . import records
 from .archive import ArchiveReader, Header
@@ -54,21 +55,27 @@ class Shelf:
         """The archives of a context, the newest first."""
         return [each for each in self.stored if each.slug == slug]
 
-    def good(self, slug: str, uid: str) -> list[Stored]:
+    def good(self, slug: str, cluster: Recognised) -> list[Stored]:
         """Those of them that are whole, as far as is known: one that holds only what has some labels brings no namespace
-        back. ``uid`` is the cluster's (``ClusterRecord``), where it is known: another one may have had its name.
+        back. Another cluster may have had the name of this one.
         """
         return [
             each
             for each in self.of(slug)
-            if each.name not in self.bad and not self._is_chosen(each) and not self.is_of_another(each, uid)
+            if each.name not in self.bad and not self._is_chosen(each) and self.is_of(each, cluster)
         ]
 
-    def is_of_another(self, stored: Stored, uid: str) -> bool:
-        """Whether an archive is of another cluster than that of this uid, as far as both are known."""
+    def is_of(self, stored: Stored, cluster: Recognised) -> bool:
+        """Whether an archive is of this cluster. Where nothing tells whose it is, of whoever had the name then."""
+        of = self.uid_of(stored)
+        if of and cluster.uid:
+            return of == cluster.uid
+        return bool(of) or not cluster.uid or stored.at >= cluster.since
+
+    def uid_of(self, stored: Stored) -> str:
+        """Of the cluster that an archive is of; "" where that is not known."""
         header = self.headers.get(stored.name)
-        of = header.cluster.uid if header is not None else self.uids.get(stored.name, "")
-        return bool(uid and of) and of != uid
+        return header.cluster.uid if header is not None else self.uids.get(stored.name, "")
 
     def _is_chosen(self, stored: Stored) -> bool:
         header = self.headers.get(stored.name)

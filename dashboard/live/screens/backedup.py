@@ -23,7 +23,7 @@ def restore_url(runtime: ClusterRuntime, kind: Kind[Any], namespace: str, name: 
     if key in DERIVED:
         return ""
     shelf = shelves.soon()
-    good = shelf.good(slug, runtime.recognised.uid)
+    good = shelf.good(slug, runtime.recognised)
     newest = next((each for each in good if _holds(shelf, each, key, namespace)), None)
     if newest is None:
         return ""

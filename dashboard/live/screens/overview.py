@@ -227,7 +227,7 @@ class OverviewScreen(Screen):
         shelf = shelves.soon()
         if shelf.read_at is None or self.runtime.shown_at is not None:
             return None
-        velero, good = VELERO_KEY in self.runtime.kinds, shelf.good(slug, self.runtime.recognised.uid)
+        velero, good = VELERO_KEY in self.runtime.kinds, shelf.good(slug, self.runtime.recognised)
         state, words = backup_badge(good, shelf.headers, datetime.now(UTC), velero=velero)
         return {"state": state, "words": words, "url": reverse("recovery", args=[slug])}
 

@@ -124,7 +124,7 @@ class RecoveryScreen(ViewerScreen):
 
     @property
     def _good(self) -> list[Stored]:
-        return self.shelf.good(self.runtime.cluster.slug, self.runtime.recognised.uid)
+        return self.shelf.good(self.runtime.cluster.slug, self.runtime.recognised)
 
     def open(self, changed: Callable[[], None]) -> None:
         async def follow() -> None:
@@ -193,7 +193,7 @@ class RecoveryScreen(ViewerScreen):
         if self.shelf.of(slug) and not self._good:
             headline, text = (
                 "No complete backup",
-                "Each backup is incomplete, damaged, limited by labels, or of another cluster: see below.",
+                "Each backup is incomplete, damaged, limited by labels, or perhaps of another cluster: see below.",
             )
         if self.shelf.failure is not None:
             state, text = "bad", f"{self.shelf.failure.message} {self.shelf.failure.next_step}".strip()
@@ -358,8 +358,12 @@ class RecoveryScreen(ViewerScreen):
         record = self.known.get(stored.url)
         state, word, said = state_of(record)
         notes = ["Last good backup of the cluster."] if newest else []
-        if self.shelf.is_of_another(stored, self.runtime.recognised.uid):
-            notes.append("Of another cluster that had this name.")
+        if not self.shelf.is_of(stored, self.runtime.recognised):
+            notes.append(
+                "Of another cluster that had this name."
+                if self.shelf.uid_of(stored)
+                else "Perhaps of another cluster: it is older than what is known of this one, and can't be read here."
+            )
         notes += [said] if said else []
         notes += [_volumes(record)]
         notes += ["Encrypted, with Secrets." if stored.encrypted else "Without Secrets: it is not encrypted."]
@@ -480,7 +484,7 @@ def readiness_of(session: Session, shelf: Shelf, now: datetime) -> Readiness:
     )
     counted = not not_told(session, ("persistentvolumeclaims",))
     claims = len(reader.all("persistentvolumeclaims")) if counted else None
-    good = shelf.good(session.cluster.cluster.slug, session.cluster.recognised.uid)
+    good = shelf.good(session.cluster.cluster.slug, session.cluster.recognised)
     return readiness(good, shelf.headers, namespaces=names, claims=claims, now=now)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -72,6 +73,21 @@ async def test_what_is_recorded_goes_by_the_cluster_that_it_is(named: Named) -> 
     assert other.startswith("dev") and other != "dev"
     named.uid = "u-1"
     assert await records(named.open("https://elsewhere")) == "dev"
+
+
+async def test_nothing_from_before_a_cluster_was_created_is_its_own(
+    named: Named, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    created = datetime(2026, 11, 28, 9, 42, tzinfo=UTC)
+
+    async def birth(_: Any) -> tuple[str, datetime]:
+        return "u-1", created
+
+    monkeypatch.setattr(runtime_module, "birth_of_cluster", birth)
+    cluster = named.open()
+    del cluster.uid
+    await cluster.known()
+    assert (cluster.recognised.uid, cluster.recognised.since) == ("u-1", created)
 
 
 async def test_while_it_does_not_answer_nothing_is_recorded_and_only_what_was_at_its_server_is_shown(

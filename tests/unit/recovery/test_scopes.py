@@ -9,6 +9,7 @@ import pytest
 
 from dashboard.actions.cluster_backup import Asked
 from dashboard.live.screens.recovery import _namespaces_told
+from dashboard.queries.seenclusters import EVER, Recognised
 from dashboard.recovery.archive import ClusterRecord, Header
 from dashboard.recovery.choice import named
 from dashboard.recovery.create import BackupRequest, scope_of
@@ -17,6 +18,7 @@ from dashboard.recovery.shelf import Shelf
 from dashboard.recovery.storage import Stored
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
+PROD = Recognised("", "prod", EVER)
 
 
 def stored(scope: str) -> Stored:
@@ -84,12 +86,23 @@ def test_a_backup_of_what_has_some_labels_is_no_good_backup_of_anything() -> Non
         names["some-shop"]: msgspec.structs.replace(header("shop"), labels="app=web"),
     }  # fmt: skip
     shelf = Shelf(configured=True, stored=archives, headers=headers)
-    assert [each.name for each in shelf.good("prod", "")] == [names["all"], names["shop"]]
+    assert [each.name for each in shelf.good("prod", PROD)] == [names["all"], names["shop"]]
     assert [is_whole(each, headers[each.name]) for each in archives] == [True, False, False, False]
     unread = Shelf(configured=True, stored=archives)
-    assert names["some"] not in [each.name for each in unread.good("prod", "")]
+    assert names["some"] not in [each.name for each in unread.good("prod", PROD)]
     chosen = readiness([archives[1]], headers, namespaces={"shop": None}, claims=0, now=NOW)
     assert chosen.uncovered == ("shop",)
+
+
+def test_an_archive_that_cant_be_read_and_is_older_than_the_cluster_is_not_of_it() -> None:
+    """As after a disaster: a new cluster, a new database, the old storage, and the key somewhere safe."""
+    before, after, ours = aged("all", 9), aged("all", 1), aged("all", 8)
+    shelf = Shelf(configured=True, stored=[after, ours, before], uids={ours.name: "u"})
+    made = NOW - timedelta(hours=2)
+    assert shelf.good("prod", Recognised("u", "prod", made)) == [after, ours]
+    assert shelf.good("prod", Recognised("new", "prod", made)) == [after]
+    assert shelf.good("prod", Recognised("u", "prod", EVER)) == [after, ours, before]
+    assert shelf.good("prod", Recognised("", "prod", made)) == [after, ours, before]  # it may not be asked
 
 
 def aged(scope: str, hours: int) -> Stored:
