@@ -65,6 +65,7 @@ async def page_chrome(
         "live": live,
         "user": {
             "name": shown_name(user),
+            "id": user.pk,
             "initials": shown_name(user)[:2].upper(),
             "logout_url": reverse("logout"),
             "people_url": reverse("people") if await is_admin(request) else "",

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from dashboard.actions.reveals import Purpose, secret_reveal
 from dashboard.errors import BadInput, ClusterError, NotFound
 
+from .asked import refuse_the_past
 from .attempts import actor_of, refusals_audited
 from .errors import error_context
 from .viewer import session_of
@@ -31,6 +32,7 @@ async def reveal(
     purpose: Purpose = "copy" if request.POST.get("purpose") == "copy" else "show"
     try:
         async with refusals_audited(request):
+            refuse_the_past(request)
             if plural != "secrets":
                 raise NotFound("Only a Secret has values to reveal.")
             if not key:

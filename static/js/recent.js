@@ -1,4 +1,5 @@
-// The objects that were looked at last, by their names only, in this browser; forgotten when somebody signs out.
+// The objects that were looked at last, by their names only, in this browser; forgotten when somebody signs out, or
+// another one is signed in.
 const KEPT = 8;
 const BEGIN = "recent:";
 const key = () => BEGIN + (document.getElementById("palette")?.dataset.cluster ?? "");
@@ -26,11 +27,17 @@ function remember() {
   localStorage.setItem(key(), JSON.stringify([{ url, kind, name, namespace }, ...others].slice(0, KEPT)));
 }
 
+function forget() {
+  for (const each of Object.keys(localStorage)) if (each.startsWith(BEGIN) || each === "looked") localStorage.removeItem(each);
+}
+
 export function startRecent() {
+  const { person } = document.getElementById("palette").dataset;
+  if (localStorage.getItem("person") !== person) forget();
+  localStorage.setItem("person", person);
   remember();
   document.addEventListener("page:shown", remember);
   document.addEventListener("submit", ({ target }) => {
-    if (!target.matches(".person form")) return;
-    for (const each of Object.keys(localStorage)) if (each.startsWith(BEGIN)) localStorage.removeItem(each);
+    if (target.matches(".person form")) forget();
   });
 }

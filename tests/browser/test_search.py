@@ -31,7 +31,9 @@ def address(page: Page, objects: Objects) -> str:
     return str(until(page, lambda: objects.api.get(path)["status"].get("podIP")))
 
 
-def test_a_pod_is_reached_by_its_address(page: Page, objects: Objects, namespace: str) -> None:
+def test_a_pod_is_reached_by_its_address(
+    page: Page, objects: Objects, namespace: str, server: Server
+) -> None:
     objects.pod("web-1")
     ip = address(page, objects)
     page.goto(f"/c/{SLUG}/")
@@ -43,6 +45,12 @@ def test_a_pod_is_reached_by_its_address(page: Page, objects: Objects, namespace
     page.goto(f"/c/{SLUG}/")
     page.keyboard.press("Control+k")
     expect(option(page, "web-1").first).to_contain_text(namespace)  # looked at last
+    # By nobody else: whoever signs in next in this browser, though nobody has signed out, does not read its name.
+    page.context.add_cookies(server.cookies("mara"))
+    page.goto(f"/c/{SLUG}/")
+    page.keyboard.press("Control+k")
+    expect(option(page, "Overview").first).to_be_visible()
+    expect(option(page, "web-1")).to_have_count(0)
 
 
 def test_an_action_is_reached_by_the_keyboard_alone(
