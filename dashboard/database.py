@@ -44,6 +44,8 @@ def database_unavailable(error: Exception, *, done: str = "") -> DatabaseUnavail
         why = "Another program has locked the dashboard's own database."
     elif "PoolTimeout" in text or "TooManyRequests" in text:
         why = "The dashboard's own database is away, or all connections to it are in use."
+    elif "no such table" in text or "UndefinedTable" in text:
+        why = "The dashboard's own database has no such tables: it is another one, or manage.py migrate has not been run."
     else:
         why = "The dashboard's own database can't be reached, or can't write."
     return DatabaseUnavailable(

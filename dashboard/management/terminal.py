@@ -7,8 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.core.management.base import BaseCommand, OutputWrapper
+from django.core.management.base import BaseCommand, CommandError, OutputWrapper
+from django.db import ProgrammingError
 
+from dashboard.database import AWAY, database_unavailable
 from dashboard.kinds.legible import legible
 
 
@@ -20,11 +22,15 @@ class TerminalOutput(OutputWrapper):
 
 
 class TerminalCommand(BaseCommand):
-    """A command that writes what others wrote."""
+    """A command that writes what others wrote, and says in words when the dashboard's own database does not answer."""
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         out: Any = options.pop("stdout", None) or self.stdout._out
         err: Any = options.pop("stderr", None) or self.stderr._out
         self.stdout, self.stderr = TerminalOutput(out), TerminalOutput(err)
         self.stderr.style_func = self.style.ERROR
-        return super().execute(*args, **options)
+        try:
+            return super().execute(*args, **options)
+        except (*AWAY, ProgrammingError) as error:
+            told = database_unavailable(error)
+            raise CommandError(f"{told.message} {told.next_step}") from error

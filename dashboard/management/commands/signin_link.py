@@ -6,14 +6,15 @@ import argparse
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from dashboard.accounts import local_name
 from dashboard.errors import BadInput
+from dashboard.management.terminal import TerminalCommand
 from dashboard.signin import OWNER, link_create
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     help = "Print a link that signs in once, within 10 minutes."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

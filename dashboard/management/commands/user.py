@@ -9,14 +9,15 @@ import sys
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from dashboard.accounts import user_create, user_disable, user_enable, user_set_password
 from dashboard.admins import SUBJECT_PREFIX
 from dashboard.errors import ClusterError
+from dashboard.management.terminal import TerminalCommand
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     help = "Create, disable, enable or list users, or set a password (asked for, or from standard input)."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

@@ -14,7 +14,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.test import AsyncClient, Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
@@ -232,6 +232,21 @@ def test_no_link_is_printed_that_would_not_work(settings: Any) -> None:
     settings.CLUSTER_UI_SIGN_IN = ("oidc",)
     with pytest.raises(CommandError, match="CLUSTER_UI_SIGN_IN"):
         call_command("signin_link")
+
+
+def test_a_command_says_in_words_that_the_database_has_no_tables() -> None:
+    there, elsewhere = SigninLink._meta.db_table, "elsewhere"
+
+    def rename(old: str, new: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE {old} RENAME TO {new}")
+
+    rename(there, elsewhere)
+    try:
+        with pytest.raises(CommandError, match="has no such tables: it is another one, or manage"):
+            call_command("signin_link")
+    finally:
+        rename(elsewhere, there)
 
 
 def test_the_token_itself_is_not_kept() -> None:
