@@ -16,12 +16,13 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from dashboard.database import database_unavailable, in_database
-from dashboard.errors import ClusterError, Forbidden, NotFound
+from dashboard.errors import ClusterError, Forbidden, NotFound, Unavailable
 from dashboard.insight.debugging import debug_progress
 from dashboard.kinds import KINDS
 from dashboard.kinds.duration import human_duration
 from dashboard.kinds.pods import Pod
 from dashboard.kube.exec import Exec, execute
+from dashboard.kube.failures import Unreachable
 from dashboard.kube.transport import Transport
 from dashboard.live.session import Session, Sight
 from dashboard.live.terminal import Ending
@@ -45,6 +46,7 @@ COMMAND = (
 )
 NO_PROGRAM = (126, 127)  # as runtimes say it that report no error of their own
 KILLED = 137
+WHEN_IT_RUNS = "Start again once it runs. Its logs say how the last run ended."
 MAX_MESSAGE = 500  # characters of what a container runtime says
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _NO_SHELL = re.compile(r"no such file or directory|executable file not found", re.IGNORECASE)
@@ -135,9 +137,12 @@ async def shell_start(
             require_reason(transport.cluster.name, said)
             await require_shell(session, place.namespace, place.pod)
             await debug_started(transport, place, waiting)
-            program = await stack.enter_async_context(
-                execute(transport, place.namespace, place.pod, place.container, COMMAND)
-            )
+            try:
+                program = await stack.enter_async_context(
+                    execute(transport, place.namespace, place.pod, place.container, COMMAND)
+                )
+            except Unavailable as error:
+                raise why_not_begun(error, place) from error
         except ClusterError as error:
             result = AuditEntry.Result.REFUSED if isinstance(error, REFUSALS) else AuditEntry.Result.FAILED
             await audit(result, error.message)
@@ -154,6 +159,22 @@ async def shell_start(
         finally:
             took = human_duration(time.monotonic() - began)
             await audit(AuditEntry.Result.DONE, f"Ended in {place} after {took}: {running.told}.")
+
+
+def why_not_begun(error: Unavailable, place: Place) -> ClusterError:
+    """Why no program was begun: the API server, which has just answered, waits for the pod's kubelet and passes on what
+    that says.
+    """
+    if isinstance(error, Unreachable):
+        return error
+    if _NOT_RUNNING.search(error.message):
+        return NotStarted(f"{str(place).capitalize()} is not running.", next_step=WHEN_IT_RUNS)
+    if isinstance(error.__cause__, TimeoutError) or "error dialing backend" in error.message:
+        return Unavailable(
+            "The kubelet of the pod's node does not answer.",
+            next_step="Look at the node: at its machine, its network and its kubelet.",
+        )
+    return error
 
 
 async def debug_started(
@@ -243,9 +264,7 @@ def told(ending: Ending, place: Place, *, touched: bool, gone: bool) -> Told:
     if code is not None:
         return Told(f"exit code {code}")
     if _NOT_RUNNING.search(message):
-        return Told(
-            f"{place} is not running", "Start again once it runs. Its logs say how the last run ended."
-        )
+        return Told(f"{place} is not running", WHEN_IT_RUNS)
     if _NO_EXEC.search(message):
         return Told(
             "the node of this pod runs no programs in containers",

@@ -89,7 +89,9 @@ def error_from_response(
     try:
         decoded = _DECODER.decode(body)
     except msgspec.DecodeError:
-        decoded = _Status()  # a proxy's page, or nothing
+        # A proxy's page, or nothing; a kubelet that begins no program says why in plain text.
+        plain = asked.resource == "pods/exec" and not body.lstrip().startswith(b"<")
+        decoded = _Status(message=body.decode("utf-8", "replace").strip() if plain else "")
     return _error(status, decoded, asked, retry_after)
 
 

@@ -43,7 +43,7 @@ def pod_trouble(survey: Observed, pod: Pod) -> Trouble | None:
         return None
     case = Case(pod, survey)
     if pod.metadata.deletion_timestamp is not None:
-        return termination.ends_slowly(case)
+        return termination.ends_slowly(case) or termination.node_lost(case)
     return _first(RULES, case)
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from dashboard.errors import BadInput, ClusterError, Forbidden, Gone, NotFound, Unavailable
 
+from .reading import LogGone
 from .targets import Target
 
 _WAITING = re.compile(r"is waiting to start(?:: | - )(.+)$")
@@ -25,6 +26,10 @@ def explain(error: ClusterError, target: Target, *, previous: bool) -> Trouble:
     match error:
         case BadInput() if found := _WAITING.search(said):
             return Trouble("waiting", f"Waiting to start: {found[1]}")
+        case LogGone():
+            return Trouble("none", f"Node {target.node} no longer has this log")
+        case BadInput() | NotFound() if previous and target.previous:
+            return Trouble("none", f"Node {target.node} no longer has the log of the previous run")
         case BadInput() | NotFound() if previous:
             return Trouble("none", "It has not run before: there is no previous log")
         case NotFound() if said.startswith("nodes "):

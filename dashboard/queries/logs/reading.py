@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
+from dashboard.errors import NotFound
 from dashboard.kinds import KINDS
 from dashboard.kube.transport import Transport
 
@@ -16,6 +18,15 @@ PODS = KINDS["pods"].gvr
 # One line must not fill a frame or this process: what is longer is cut, says so, and can be asked for by itself.
 LINE_BYTES = 8 * 1024
 Batches = AsyncGenerator[list[bytes], None]
+# A kubelet answers 200 before it looks for the file. That there is none it says in the place of lines, without a time.
+_NO_FILE = re.compile(
+    rb"unable to retrieve container logs for \S+$"
+    rb"|failed to try resolving symlinks in path .* no such file or directory$"
+)
+
+
+class LogGone(NotFound):
+    """The node no longer has the file: it deletes those of earlier runs, and somebody else may delete any."""
 
 
 @asynccontextmanager
@@ -28,21 +39,34 @@ async def open_log(
     *,
     longest: int | None = LINE_BYTES + 64,  # the line and its time
 ) -> AsyncIterator[Batches]:
-    """Lines with their times, in lists as they come. Raises ClusterError.
+    """Lines with their times, in lists as they come. Raises ClusterError, LogGone also between the lists.
 
     A kubelet begins its answer with the first line, so an open log may say nothing for hours: there is no limit.
     """
-    async with transport.stream(
-        PODS,
-        namespace=namespace,
-        name=pod,
-        subresource="log",
-        query={"container": container, "timestamps": "true", **query},
-        silence=None,
-        patient=True,
-        longest=longest,
-    ) as batches:
-        yield batches
+    async with (
+        transport.stream(
+            PODS,
+            namespace=namespace,
+            name=pod,
+            subresource="log",
+            query={"container": container, "timestamps": "true", **query},
+            silence=None,
+            patient=True,
+            longest=longest,
+        ) as batches,
+        aclosing(_there(batches)) as found,
+    ):
+        yield found
+
+
+async def _there(batches: Batches) -> Batches:
+    async for batch in batches:
+        if not batch or _NO_FILE.match(batch[-1]) is None:
+            yield batch
+            continue
+        if batch[:-1]:
+            yield batch[:-1]
+        raise LogGone("The node no longer has this log.", next_step="Logs are kept where they are collected.")
 
 
 class Reading:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.actions.shell import Place, told
+from dashboard.actions.shell import Place, told, why_not_begun
+from dashboard.errors import Unavailable
 from dashboard.kube.exec import Exit
+from dashboard.kube.failures import Unreachable, explain
+from dashboard.kube.status import Asked, error_from_response
 from dashboard.live.terminal import Ending
 
 PLACE = Place(namespace="shop", pod="web", container="app")
@@ -68,3 +71,29 @@ def test_a_node_that_runs_no_programs_is_told_in_words() -> None:
         and "--allow-exec" in ended.next_step
     )
     assert words(Exit(None, f"{wrapped}no room.")) == "it could not be started: no room"
+
+
+def answered(body: bytes) -> Unavailable:
+    """The error for what the API server passes on of a kubelet (1.36), in plain text and with status 500."""
+    error = error_from_response(500, body, Asked("get", "pods/exec", "shop", "web"))
+    assert isinstance(error, Unavailable)
+    return error
+
+
+def test_a_kubelet_that_does_not_answer_is_named_and_not_the_api_server() -> None:
+    refused = answered(b"error dialing backend: dial tcp 10.0.0.9:10250: connect: connection refused")
+    silent = explain(TimeoutError(), "https://cluster:6443", 30.0)
+    silent.__cause__ = TimeoutError()
+    for error in (refused, silent):
+        said = why_not_begun(error, PLACE)
+        assert said.message == "The kubelet of the pod's node does not answer."
+        assert "node" in said.next_step and "API server" not in said.next_step
+    unreachable = Unreachable("Connection refused at https://cluster:6443.")
+    assert why_not_begun(unreachable, PLACE) is unreachable
+
+
+def test_a_kubelet_that_finds_no_container_says_so_in_plain_text() -> None:
+    error = answered(b'unable to upgrade connection: container not found ("app")')
+    assert why_not_begun(error, PLACE).message == "Container app is not running."
+    page = error_from_response(502, b"<html>Bad gateway</html>", Asked("get", "pods/exec", "shop", "web"))
+    assert "answered 502" in page.message

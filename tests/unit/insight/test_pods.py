@@ -422,6 +422,13 @@ def test_pod_that_waits_for_a_finalizer_names_it_and_one_that_still_runs_names_i
     ending["metadata"] |= {"deletionTimestamp": ago(minutes=6), "finalizers": ["example.com/hold"]}
     assert sentence(trouble(ending, nodes=node())) == "is stuck terminating long after the grace period"
     found = trouble(ending, nodes=node(ready="Unknown"))
+    just_deleted = pod(ready=False)
+    just_deleted["metadata"]["deletionTimestamp"] = ago(
+        seconds=30
+    )  # by the taint manager, after five minutes
+    lost = "cannot be reached: node node-1 stopped reporting"
+    assert sentence(trouble(just_deleted, nodes=node(ready="Unknown"))) == lost
+    assert trouble(just_deleted, nodes=node()) is None
     assert (
         sentence(found)
         == "is stuck terminating: its node node-1 does not respond, so its kubelet can't terminate it"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,6 +30,7 @@ from dashboard.queries.logs import (
     targets,
 )
 from dashboard.queries.logs import backlog as backlog_module
+from dashboard.queries.logs.reading import Batches, LogGone, open_log
 from dashboard.queries.logs.sgr import plain
 from dashboard.queries.logs.targets import short_names
 from tests.unit.insight.world import World, pod
@@ -303,8 +307,8 @@ def test_only_lines_with_the_text_whatever_its_case_and_colour() -> None:
 
 
 def test_a_kubelets_own_words_without_a_time_are_shown() -> None:
-    (found,) = Reading(0).lines([b"unable to retrieve container logs for containerd://abc"])
-    assert (found.at, found.text[:6]) == ("", b"unable")
+    (found,) = Reading(0).lines([b"failed to create fsnotify watcher: too many open files"])
+    assert (found.at, found.text[:6]) == ("", b"failed")
 
 
 def test_a_long_line_is_cut_and_says_so() -> None:
@@ -443,6 +447,7 @@ def test_what_runs_comes_first_then_the_newest_of_what_has_ended() -> None:
             False, "waiting", "no logs yet",
         ),
         (errors.BadInput('previous terminated container "app" in pod "web" not found'), True, "none", "no previous log"),
+        (LogGone("The node no longer has this log."), True, "none", "Node node-1 no longer has this log"),
         (errors.NotFound('nodes "node-1" not found'), False, "none", "node node-1 is gone"),
         (errors.NotFound('pods "web" not found'), False, "none", "The pod is gone"),
         (errors.Forbidden("no"), False, "forbidden", "You may not read it"),
@@ -460,3 +465,35 @@ def test_why_a_log_cannot_be_had_is_said_in_words(
     trouble = explain(error, Target("u", "web", "app", node="node-1"), previous=previous)
     assert trouble.state == state
     assert words in trouble.text
+
+
+def test_a_previous_run_whose_log_is_gone_has_been_all_the_same() -> None:
+    error = errors.BadInput('previous terminated container "app" in pod "web" not found')
+    trouble = explain(error, Target("u", "web", "app", node="node-1", previous=True), previous=True)
+    assert trouble.text == "Node node-1 no longer has the log of the previous run"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"unable to retrieve container logs for containerd://ff1088cb933fb1e20cf83fe48dd0d5abe96ed0a3343e4ecc2c6c670f7440502b",
+        b'failed to try resolving symlinks in path "/var/log/pods/lab_once_f4/app/1.log": '
+        b"lstat /var/log/pods/lab_once_f4/app/1.log: no such file or directory",
+    ],
+)
+async def test_a_file_that_is_gone_is_no_line_of_a_log(said: bytes) -> None:
+    """A kubelet says it with status 200, in the place of lines."""
+    had = []
+
+    @asynccontextmanager
+    async def stream(*_: object, **__: object) -> AsyncIterator[Batches]:
+        async def batches() -> Batches:
+            yield [b"2026-11-30T19:31:00Z before", said]
+
+        yield batches()
+
+    async with open_log(SimpleNamespace(stream=stream), "lab", "once", "app", {}) as found:  # type: ignore[arg-type]
+        with pytest.raises(LogGone):
+            async for batch in found:
+                had += batch
+    assert had == [b"2026-11-30T19:31:00Z before"]
