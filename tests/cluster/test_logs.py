@@ -20,7 +20,7 @@ from django.http import QueryDict
 from dashboard.errors import Forbidden
 from dashboard.kube.config import load_clusters
 from dashboard.kube.transport import Transport
-from dashboard.live.logfeed import LogFeed
+from dashboard.live.logfeed import LogFeed, Position
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screens.detail import DetailScreen, LogsTab
 from dashboard.live.session import THE_INSTALLATION, Account
@@ -91,9 +91,9 @@ class Place:
 class Shown:
     """What a browser would show of a page of logs."""
 
-    def __init__(self, tab: LogsTab) -> None:
+    def __init__(self, tab: LogsTab, position: Position | None = None) -> None:
         self.wake = asyncio.Event()
-        feed = tab.feed({}, self.wake.set)
+        feed = tab.feed(position or {}, self.wake.set)
         assert feed is not None
         self.feed: LogFeed = feed
         self.sources: dict[int, dict[str, Any]] = {}
