@@ -8,6 +8,7 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from typing import Any
 
 import aiohttp
@@ -21,11 +22,11 @@ from tools.server import Server
 
 from .matrix import ROUTES
 from .matrixroles import ROLES
-from .people import Person, Two, people
+from .people import GROUP, Person, Two, people
 from .place import SETTLE_SECONDS
 from .test_every_action import POD, TRIED
 from .test_matrix import applied
-from .world import FOLLOWED, RENEWED
+from .world import FOLLOWED, MODES, RENEWED
 
 pytestmark = pytest.mark.cluster
 
@@ -67,16 +68,43 @@ def rooms(cluster: Sandbox) -> Iterator[Rooms]:
 
 @pytest.fixture(scope="module")
 def tokens(rooms: Rooms) -> dict[str, str]:
-    return {
-        word: rooms.account(f"of-{word}", {word: ROLES["configurator"]}) for word in (rooms.rose, rooms.teal)
-    }
+    """By whose namespace it is; its user, who is impersonated, may do the same there."""
+    found = {}
+    for word in (rooms.rose, rooms.teal):
+        roles = {word: ROLES["configurator"]}
+        found[word] = rooms.account(f"of-{word}", roles)
+        rooms.grant(f"as-{word}", [{"kind": "User", "name": user(word), "apiGroup": GROUP}], roles)
+    return found
+
+
+@pytest.fixture(scope="module", params=MODES)
+def mode(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def server(cluster: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    settings = {"CLUSTER_UI_ACT_AS": "user", "CLUSTER_UI_SIGN_IN": "link,token"}
+def server(mode: str, cluster: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    settings = {"CLUSTER_UI_ACT_AS": mode, "CLUSTER_UI_SIGN_IN": "link,token"}
     with Server(tmp_path_factory.mktemp("interleaved") / "home", cluster.kubeconfig, **settings) as server:
         yield server
+
+
+def user(word: str) -> str:
+    """Who somebody is impersonated as: nobody's namespace is in it."""
+    return f"{sha256(word.encode()).hexdigest()[:8]}@example.com"
+
+
+async def begin(mode: str, owner: Person, persons: Mapping[str, Person], tokens: Mapping[str, str]) -> None:
+    """Signs in the owner, who is an administrator, and everybody else, by whose namespace it is."""
+    await owner.begin()
+    assert (await owner.post("/clusters/tests/allow/"))[0] == 302
+    for name, (word, person) in zip(("flora", "marin"), persons.items(), strict=True):
+        if mode == "user":
+            assert (await person.sign_in(tokens[word]))[0] == 302
+            continue
+        mapped = {"subject": "user", "name": name, "context": "tests", "user": user(word)}
+        await person.begin(name)
+        assert (await owner.post("/people/", **mapped))[0] == 302
 
 
 def asked(names: Mapping[str, str]) -> Iterator[tuple[str, str, dict[str, str]]]:
@@ -110,16 +138,13 @@ async def ask(person: Person, method: str, path: str, data: Mapping[str, str]) -
 
 
 async def test_neither_reads_a_word_of_the_others(
-    server: Server, rooms: Rooms, tokens: dict[str, str]
+    mode: str, server: Server, rooms: Rooms, tokens: dict[str, str]
 ) -> None:
     rose, teal = rooms.rose, rooms.teal
     async with people(server, 3) as (of_rose, of_teal, owner):
-        await owner.begin()
-        assert (await owner.post("/clusters/tests/allow/"))[0] == 302
-        await of_rose.sign_in(tokens[rose])
-        await of_teal.sign_in(tokens[teal])
+        await begin(mode, owner, {rose: of_rose, teal: of_teal}, tokens)
         of_rose_made, of_teal_made = await asyncio.gather(
-            change(rooms, rose, of_rose), change(rooms, teal, of_teal)
+            change(rooms, rose, of_rose, mode), change(rooms, teal, of_teal, mode)
         )
         answered, wrong = 0, list[str]()
         pairs = zip(
@@ -151,14 +176,14 @@ def changes_told(numbers: Mapping[str, str], text: str) -> bool:
     return any(re.search(rf"/changes/{number}/", text) for number in numbers.values())
 
 
-async def change(rooms: Rooms, word: str, person: Person) -> dict[str, str]:
+async def change(rooms: Rooms, word: str, person: Person, mode: str) -> dict[str, str]:
     """Changes of one's own, which the lists of changes and the timeline tell of."""
     one, names = f"/c/tests/{{}}/{word}/{{}}-{word}/", rooms.names(word)
     many = {"replicas": "3", "object": f"{word}/{names[FOLLOWED]}"}
     numbers = {
         "scaled": await applied(person, one.format("deployments", "followed") + "scale/", replicas="2"),
         "rotated": await applied(
-            person, one.format("secrets", "renewed") + "rotate/", key="password", value="new"
+            person, one.format("secrets", "renewed") + "rotate/", key="password", value=f"new-{mode}"
         ),
         "many": await applied(person, "/c/tests/bulk/deployments/scale/", **many),
     }
@@ -191,12 +216,11 @@ async def frames(person: Person, paths: list[str]) -> str:
 
 
 async def test_no_frame_of_one_holds_a_word_of_the_others(
-    server: Server, rooms: Rooms, tokens: dict[str, str]
+    mode: str, server: Server, rooms: Rooms, tokens: dict[str, str]
 ) -> None:
     rose, teal = rooms.rose, rooms.teal
-    async with people(server, 2) as (of_rose, of_teal):
-        await of_rose.sign_in(tokens[rose])
-        await of_teal.sign_in(tokens[teal])
+    async with people(server, 3) as (of_rose, of_teal, owner):
+        await begin(mode, owner, {rose: of_rose, teal: of_teal}, tokens)
         looks = {word: [*shown(rooms.names(word))] for word in (rose, teal)}
         said = await asyncio.gather(frames(of_rose, looks[rose]), frames(of_teal, looks[teal]))
     for own, other, text in ((rose, teal, said[0]), (teal, rose, said[1])):
