@@ -7,13 +7,17 @@ has what is needed, the API server itself is asked; nothing here is taken from w
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
+from django.urls import resolve
+
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import GVR
+from dashboard.live.screens.detail.tabs import TABS
 from dashboard.recovery.velero import BACKUPS, RESTORES
+from dashboard.views.asked import ACTING, PRESENT_PAGES
 
 from .world import FOLLOWED, RENEWED, Tried
 
@@ -73,7 +77,6 @@ class Case:
     data: Mapping[str, str] = field(default_factory=dict)
     ok: Collection[int] = (200,)
     public: bool = False  # whoever asks is answered the same
-    modes: Collection[str] = ("user", "impersonate")
 
 
 def get(path: str, *needs: Need, ok: Collection[int] = (200,)) -> Case:
@@ -95,6 +98,11 @@ DEPLOYMENT = f"{CLUSTER}/deployments/{{here}}/{{deployment}}/"
 CONFIGMAP = f"{CLUSTER}/configmaps/{{here}}/{{configmap}}/"
 SECRET = f"{CLUSTER}/secrets/{{here}}/{{secret}}/"
 POD = f"{CLUSTER}/pods/{{here}}/{{pod}}/"
+# Whatever can be lost, by ``?lose=``.
+LOSSES = (
+    "node/{held}", "zone/none", "pod/{here}/{pod}", "claim/{here}/{claim}",
+    "update/deployments/{here}/{deployment}",
+)  # fmt: skip
 # A backup tells all that is in it; one that is not there tells nobody else that it is not.
 ALL_HERE, ALL = Right("list", "*"), Right("list", "*", "everywhere")
 MISSING = "tests_all_20200101T000000Z_00000000.tar.zst"
@@ -143,20 +151,20 @@ ROUTES: Mapping[str, Sequence[Case]] = {
     "healthz": [public("/healthz")],
     "readyz": [public("/readyz")],
     "metrics": [public("/metrics", 200, 401)],
-    "login": [public("/login/", 200, 302)],
+    "login": [public("/login/", 200, 302), public("/login/?token=none&next=//evil.example/", 200, 302, 403)],
     "login_link": [public("/login/link/", 302, 403, 429, method="POST")],
     "login_oidc": [public("/login/oidc/", 404)],
-    "login_oidc_callback": [public("/login/oidc/callback/", 404)],
+    "login_oidc_callback": [public("/login/oidc/callback/?code=1&state=2&iss=3&error=4", 404)],
     "login_password": [public("/login/password/", 404, method="POST")],
-    "login_token": [public("/login/token/"), public("/login/token/", 400, method="POST")],
+    "login_token": [public("/login/token/?context={slug}"), public("/login/token/", 400, method="POST")],
     # Of the dashboard, for whoever is signed in.
     "home": [get("/", ok=(302,))],
-    "sessions": [get("/sessions/")],
+    "sessions": [get("/sessions/?from=/c/{slug}/pods/")],
     "sessions_end": [post("/sessions/end/", ok=(400,))],
     "logout": [],  # ends the session: see ``test_matrix.py``
-    "clusters": [get("/clusters/")],
-    "audit": [get("/audit/"), get("/audit/?format=json"), get("/audit/?format=csv")],
-    "changes": [get("/changes/"), get("/changes/?format=json"), get("/changes/?format=csv")],
+    "clusters": [get("/clusters/"), get("/clusters/?part=overview")],
+    "audit": [get("/audit/"), get("/audit/?format=json&before=9999999"), get("/audit/?format=csv")],
+    "changes": [get("/changes/"), get("/changes/?format=json"), get("/changes/?format=csv&page=1&q={mark}")],
     "audit_verify": [post("/audit/verify/", ADMIN, ok=(302,))],
     "forbid_changes": [
         post("/clusters/{slug}/read-only/", ADMIN, ok=(302,))
@@ -178,7 +186,7 @@ ROUTES: Mapping[str, Sequence[Case]] = {
     "operation": [
         get("/changes/{rotated}/follow/rotate/", SEES_ROTATED, LIST_PODS),
         get("/changes/{drained}/follow/drain/", Right("list", "nodes"), Right("list", "pods", "everywhere")),
-        get("/changes/{many}/follow/bulk-scale/", LIST_DEPLOYMENTS),
+        get("/changes/{many}/follow/bulk-scale/?state=done&page=1", LIST_DEPLOYMENTS),
         # Each kind of operation asks for its own rights: another one's address leads to none.
         get("/changes/{many}/follow/scale/", ok=(404,)),
         get("/changes/{drained}/follow/rotate/", ok=(404,)),
@@ -198,12 +206,34 @@ ROUTES: Mapping[str, Sequence[Case]] = {
     "operation_leave": [post("/changes/{drained}/leave/?format=json", BEGINNER, ok=(409,))],
     "operation_stop": [post("/changes/{drained}/stop/?format=json", BEGINNER)],
     # Of the whole cluster: everybody has these pages, and sees on them what they may.
-    "overview": [get(f"{CLUSTER}/"), get(f"{CLUSTER}/?problems=all"), get(f"{CLUSTER}/?namespace={{here}}")],
-    "map": [get(f"{CLUSTER}/map/"), get(f"{CLUSTER}/map/?view=list&namespace={{here}}")],
+    "overview": [
+        get(f"{CLUSTER}/"),
+        get(f"{CLUSTER}/?problems=all&span=1h&changes=all"),
+        get(f"{CLUSTER}/?namespace={{here}}"),
+    ],
+    "map": [
+        get(f"{CLUSTER}/map/?lose={{held}}"),
+        get(f"{CLUSTER}/map/?view=list&namespace={{here}}&kind=pods&app={{mark}}&state=trouble"),
+        get(f"{CLUSTER}/map/?focus=deployments/{{here}}/{{deployment}}"),
+    ],
     "timeline": [get(f"{CLUSTER}/timeline/?type=all")],
-    "capacity": [get(f"{CLUSTER}/capacity/")],
-    "resilience": [get(f"{CLUSTER}/resilience/")],
-    "recovery": [get(f"{CLUSTER}/recovery/")],
+    "capacity": [
+        get(f"{CLUSTER}/capacity/?range=24h"),
+        get(
+            f"{CLUSTER}/capacity/?format=json&fit=deployments/{{here}}/{{deployment}}&find={{mark}}",
+            LIST_DEPLOYMENTS,
+            Right("list", "nodes"),
+        ),
+    ],
+    "resilience": [
+        get(f"{CLUSTER}/resilience/?find={{mark}}"),
+        # What is lost tells what is on it, and what follows from it: of everything that can be.
+        *(
+            get(f"{CLUSTER}/resilience/?{form}{'&lose='.join(('', *LOSSES))}")
+            for form in ("", "format=json&")
+        ),
+    ],
+    "recovery": [get(f"{CLUSTER}/recovery/?all=yes")],
     "backup": [
         get(f"{CLUSTER}/recovery/backup/"),
         # Everybody may back up what they may read: what is missing is said.
@@ -226,23 +256,30 @@ ROUTES: Mapping[str, Sequence[Case]] = {
             f"{CLUSTER}/recovery/drill/?format=json", ok=(404,), data={"step": "preview", "archive": "none"}
         ),
     ],
-    "postmortem": [get(f"{CLUSTER}/postmortem/")],
+    "postmortem": [
+        get(f"{CLUSTER}/postmortem/"),
+        get(f"{CLUSTER}/postmortem/?format=md&from={{since}}&to={{at}}"),
+    ],
     "certificates": [get(f"{CLUSTER}/certificates/", Right("list", "secrets", "somewhere"))],
     "access": [
-        get(f"{CLUSTER}/access/"),
+        get(f"{CLUSTER}/access/?scope=cluster"),
         get(
             f"{CLUSTER}/access/?namespace={{here}}&kind=secrets&verb=get&resource=secrets&in={{there}}&format=json"
         ),
     ],
-    "search": [get(f"{CLUSTER}/search/?q={{mark}}"), get(f"{CLUSTER}/search/?q={{mark}}&format=json&do=1")],
+    "search": [
+        get(f"{CLUSTER}/search/?q={{mark}}"),
+        get(f"{CLUSTER}/search/?q={{mark}}&format=json&do=1&wait=1&limit=50"),
+    ],
     "plugin": [get(f"{CLUSTER}/plugins/none/", ok=(404,))],
     "counts": [get(f"{CLUSTER}/counts/-/", ok=(204,))],
     "field_kinds": [get(f"{CLUSTER}/fields/")],
-    "fields": [get(f"{CLUSTER}/fields/Deployment/?path=spec")],
+    "fields": [get(f"{CLUSTER}/fields/Deployment/?path=spec&levels=2")],
     "columns": [post(f"{CLUSTER}/pods/columns/", ok=(302,), data={"usual": "1"})],
     # Lists of every kind, in the namespace and, of those without, in the cluster.
     "list": [
-        *(get(f"{CLUSTER}/{plural}/") for plural in ("pods", "secrets", "nodes", "configmaps")),
+        *(get(f"{CLUSTER}/{plural}/") for plural in ("secrets", "nodes", "configmaps")),
+        get(f"{CLUSTER}/pods/?labels=held&sort=-name&columns=name,node&remembered=name&state=trouble&page=1"),
         *(
             get(f"{CLUSTER}/{plural}/?format=csv&namespace={{here}}", Right("list", plural))
             for plural in ("pods", "secrets")
@@ -272,7 +309,7 @@ ROUTES: Mapping[str, Sequence[Case]] = {
         post(f"{CLUSTER}/create/?format=json", *CREATES, data={"step": "preview", "yaml": NEW}),
     ],
     "create_form": [
-        get(f"{CLUSTER}/create/configmaps/"),
+        get(f"{CLUSTER}/create/configmaps/?from=deployments/{{here}}/{{deployment}}"),
         post(
             f"{CLUSTER}/create/configmaps/?format=json",
             *CREATES,
@@ -296,9 +333,15 @@ ROUTES: Mapping[str, Sequence[Case]] = {
         get(DEPLOYMENT, LIST_DEPLOYMENTS),
         get(f"{DEPLOYMENT}?format=json", LIST_DEPLOYMENTS, GET_DEPLOYMENT),
         get(f"{DEPLOYMENT}yaml/?format=yaml", LIST_DEPLOYMENTS, GET_DEPLOYMENT),
-        get(f"{DEPLOYMENT}events/", LIST_DEPLOYMENTS),
+        get(f"{DEPLOYMENT}yaml/?from=2", LIST_DEPLOYMENTS, GET_DEPLOYMENT),
+        get(f"{DEPLOYMENT}events/?made=1&type=Warning", LIST_DEPLOYMENTS),
         get(f"{DEPLOYMENT}timeline/", LIST_DEPLOYMENTS),
-        get(f"{DEPLOYMENT}logs/", LIST_DEPLOYMENTS, LIST_PODS, Right("get", "pods", subresource="log")),
+        get(
+            f"{DEPLOYMENT}logs/?previous=1&since=1h&tail=10",
+            LIST_DEPLOYMENTS,
+            LIST_PODS,
+            Right("get", "pods", subresource="log"),
+        ),
         get(SECRET, Right("list", "secrets")),
         get(f"{SECRET}?format=json", Right("list", "secrets"), Right("get", "secrets", name="secret")),
         get(CONFIGMAP, LIST_CONFIGMAPS),
@@ -317,8 +360,18 @@ ROUTES: Mapping[str, Sequence[Case]] = {
             data={"step": "preview", "replicas": "2"},
         ),
         get(f"{DEPLOYMENT}scale/", Right("list", "deployments", "somewhere"), GET_DEPLOYMENT),
-        get(
-            f"{SECRET}rotate/", Right("list", "secrets", "somewhere"), Right("get", "secrets", name="secret")
+        *(
+            get(
+                f"{SECRET}{form}",
+                Right("list", "secrets", "somewhere"),
+                Right("get", "secrets", name="secret"),
+            )
+            for form in ("rotate/?key=password&job=none&go=1", "rotate/?several=1")
+        ),
+        get(f"{DEPLOYMENT}edit/?remedy=none", Right("list", "deployments", "somewhere"), GET_DEPLOYMENT),
+        *(
+            get(f"{CONFIGMAP}{form}", Right("list", "configmaps", "somewhere"), GET_CONFIGMAP)
+            for form in ("edit/?open=LOG&known=1", "versions/?version=1")
         ),
     ],  # each action, and its preview: see ``test_matrix.py``
     "values": [get(f"{CONFIGMAP}values/", LIST_CONFIGMAPS, GET_CONFIGMAP)],
@@ -328,9 +381,36 @@ ROUTES: Mapping[str, Sequence[Case]] = {
         get(f"{DEPLOYMENT}offers/", LIST_DEPLOYMENTS),
         get(f"{SECRET}offers/", Right("list", "secrets")),
     ],
-    "log_download": [get(f"{POD}logs/download/", LIST_PODS, LOGS, ok=LOG)],
+    "log_download": [get(f"{POD}logs/download/?timestamps=1", LIST_PODS, LOGS, ok=LOG)],
     "log_line": [get(f"{POD}logs/line/?pod={{pod}}&container=app&at=x", LIST_PODS, LOGS, ok=(*LOG, 400))],
 }
+
+# The addresses of sockets, as the code has them, with what somebody needs who opens them.
+LIVE, SHELL = "ws/c/<context>/", "ws/c/<context>/shell/<namespace>/<name>/"
+SOCKETS: Mapping[str, Case] = {
+    LIVE: get("/ws/c/{slug}/"),  # and then what the page needs that it looks at
+    SHELL: get(
+        "/ws/c/{slug}/shell/{here}/{pod}/",
+        Right("create", "pods", name="pod", subresource="exec"),
+        Right("get", "pods", name="pod", subresource="exec"),
+    ),
+}
+
+
+def a_moment_ago(name: str, case: Case) -> Case | None:
+    """The same with ``?at=``; None for what would be done once more. Whoever is allowed it now is allowed it then,
+    where it is recorded; what is not is neither shown nor done.
+    """
+    if not case.path.startswith(CLUSTER) or (case.method == "POST" and name not in ACTING):
+        return None
+    whole = "format=" in case.path  # for a script, which could not tell the past from the present
+    refused = name in ACTING or (name in PRESENT_PAGES and whole)
+    if name == "detail":
+        tab = resolve(case.path.partition("?")[0]).kwargs.get("tab", "overview")
+        refused = whole or not TABS[tab].recorded
+    path = f"{case.path}{'&' if '?' in case.path else '?'}at={{at}}"
+    return replace(case, path=path, ok=(404,) if refused else case.ok)
+
 
 # What the preview of an action needs besides its own right, by its name.
 BESIDES: Mapping[str, Sequence[Need]] = {

@@ -9,28 +9,63 @@ import json
 import re
 import sqlite3
 import ssl
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
-from contextlib import asynccontextmanager
+import zlib
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
 import aiohttp
 import pytest
+from django.http import QueryDict
 from django.urls import URLPattern, URLResolver, get_resolver, resolve
 
+import dashboard
+from dashboard.consumers import SIGNED_OUT
 from dashboard.kinds import KINDS
+from dashboard.live.screens import SCREENS
+from dashboard.routing import websocket_urlpatterns
 from sandbox import Sandbox
 from tools.server import Server
 
-from .matrix import ROUTES, AnyOf, Case, Need, Right, Where, needs_of
+from .matrix import LIVE, ROUTES, SHELL, SOCKETS, AnyOf, Case, Need, Right, Where, a_moment_ago, needs_of
 from .people import Person
-from .place import until
+from .place import SETTLE_SECONDS, until
 from .world import FOLLOWED, MODES, PEOPLE, RENEWED, Tried, World
 
 pytestmark = pytest.mark.cluster
 
+Asked = TypeVar("Asked")
+TAB = re.compile(r"}/([a-z]+)/(?:\?|$)")  # of the address of an object's page
+# What ``elsewhere`` may know of; what stands in place of the mark of the world in the names of what there is none of; and
+# what differs between two answers by itself.
+SEEN, OTHER = ("slug", "mark", "there", "at", "since", "archive", "whole"), "f00f00"
+MOVING = re.compile(
+    r'nonce="[^"]*"|data-h="[^"]*"|csrfmiddlewaretoken" value="[^"]*"|X-CSRFToken": "[^"]*"|'
+    r"X-CSRFToken&quot;: &quot;[^&]*|<time.*?</time>|[0-9a-f]{16,}|\d+",
+    re.DOTALL,
+)
 REFUSED = (401, 403, 404)
+# One process does all that takes commands.
+PREPARED = """
+from django.core.management import call_command
+from dashboard.signin import link_create
+for name in {users!r}: print(link_create(user_name=name))
+for chosen in (["--namespace", "{here}"], []):
+    call_command("backup", "create", "--without-secrets", "--format", "json", *chosen)
+"""
+# How the code reads what stands behind the question mark of an address.
+QUERY = re.compile(
+    r"(?:\bparams|\bGET|\basked)(?:\.get(?:list)?\(|\[)\s*\"([a-z_]+)\"|\w+\([\w.]*(?:params|GET), \"([a-z]+)\""
+    r"|\"([a-z]+)\" in (?:self\.)?(?:params|request\.GET)"
+)
 REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+
+
+def stamp(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def patterns(resolver: URLResolver | None = None) -> Iterator[URLPattern]:
@@ -114,7 +149,7 @@ class Stage:
     def __init__(self, world: World, server: Server, mode: str) -> None:
         self.world, self.server, self.mode = world, server, mode
         self.oracle = Oracle(world, mode)
-        self.names = world.names
+        self.names = world.names | {"held": world.held[mode]}
         self.people = [Someone(name, world.token(name) if mode == "user" else "") for name in PEOPLE]
         self.strangers = [Someone("nobody"), Someone("expired")]
 
@@ -123,8 +158,7 @@ class Stage:
 
     async def open(self) -> None:
         """Signs everybody in, and lets the administrator make changes."""
-        links = await asyncio.to_thread(self._links)
-        self.names |= await asyncio.to_thread(self._backups)
+        links = await asyncio.to_thread(self._prepare)
         persons = {each.name: Person(self.server) for each in (*self.people, self.strangers[1])}
         try:
             await self._sign_in(persons, links)
@@ -133,6 +167,7 @@ class Stage:
                 each.cookies = {cookie.key: cookie.value for cookie in jar}
                 each.headers = {"X-CSRFToken": persons[each.name].client.headers.get("X-CSRFToken", "")}
             await self._change(persons["administrator"])
+            await self._recorded(persons["administrator"])
         finally:
             for person in persons.values():
                 await person.client.close()
@@ -141,19 +176,13 @@ class Stage:
             for each in self.people:
                 each.hidden = await self._hidden(each)
 
-    def _links(self) -> dict[str, str]:
+    def _prepare(self) -> dict[str, str]:
+        """A link for each who signs in by one; and two backups, of the namespace and of the cluster."""
         users = ["owner", "expired", *(PEOPLE if self.mode == "impersonate" else ())]
-        code = f"from dashboard.signin import link_create\nfor name in {users!r}: print(link_create(user_name=name))"
-        found = re.findall(r"^/login/\S+$", self.server.manage("shell", "-c", code), re.MULTILINE)
-        return dict(zip(users, found, strict=True))
-
-    def _backups(self) -> dict[str, str]:
-        """The names of two backups, of the namespace and of the cluster."""
-        found = {}
-        for name, chosen in (("archive", ("--namespace", self.world.here)), ("whole", ())):
-            made = self.server.manage("backup", "create", "--without-secrets", "--format", "json", *chosen)
-            found[name] = json.loads(made)["archive"].rpartition("/")[2]
-        return found
+        made = self.server.manage("shell", "-c", PREPARED.format(users=users, here=self.world.here))
+        backups = [each.rpartition("/")[2] for each in re.findall(r'"archive":\s*"([^"]+)"', made)]
+        self.names |= dict(zip(("archive", "whole"), backups, strict=True))
+        return dict(zip(users, re.findall(r"^/login/\S+$", made, re.MULTILINE), strict=True))
 
     async def _sign_in(self, persons: dict[str, Person], links: dict[str, str]) -> None:
         owner = persons["administrator"]
@@ -204,6 +233,25 @@ class Stage:
                     {"row": "new", "nnew": self.mode.upper(), "tnew": "debug"}),
             )
         }  # fmt: skip
+
+    async def _recorded(self, owner: Person) -> None:
+        """The moment that is the past here: everything is there by then."""
+        now = datetime.now(UTC)
+        at = stamp(now)
+        self.names |= {"at": at, "since": stamp(now - timedelta(hours=1))}
+
+        async def recorded() -> bool:
+            lists = [owner.get(f"/c/tests/{plural}/?format=json&at={at}") for plural in KINDS]
+            return {status for status, _ in await asyncio.gather(*lists)} == {200}
+
+        await until(recorded, 60)
+
+    def in_turn(self, who: Someone, alike: Iterable[Asked], share: int = 4) -> Iterator[Asked]:
+        """Every fourth of what is alike: the others ask the rest, each by one who may more and one who may less."""
+        at = self.people.index(who)
+        for each in alike:
+            if (zlib.crc32(str(each).encode()) + at) % share == 0:
+                yield each
 
     async def _hidden(self, who: Someone) -> Collection[str]:
         """Names that nothing tells them that they may read."""
@@ -262,13 +310,18 @@ class Browser:
         async with self.client.request(method, path, data=data, allow_redirects=False) as answer:
             status, text = answer.status, (await answer.read()).decode("utf-8", "replace")
             headers = str(dict(answer.headers))
-        asked = path + "".join((data or {}).values())
-        told = f"{headers} {text}"
+        self.note(f"{method} {path}", path + "".join((data or {}).values()), f"{headers} {text}")
+        return Answer(status, headers, text)
+
+    def note(self, what: str, asked: str, told: str) -> None:
         for name in self.who.hidden:
             if name in told and name not in asked:
                 at = told.index(name)
-                self.leaks.append(f"{method} {path} tells {name}: …{told[max(0, at - 120) : at + 60]}…")
-        return Answer(status, headers, text)
+                self.leaks.append(f"{what} tells {name}: …{told[max(0, at - 120) : at + 60]}…")
+
+    def socket(self, address: str) -> AbstractAsyncContextManager[aiohttp.ClientWebSocketResponse]:
+        path = self.stage.named(SOCKETS[address].path)
+        return self.client.ws_connect(path, origin=self.stage.server.base)
 
 
 @pytest.fixture(scope="module")
@@ -308,6 +361,23 @@ def test_no_route_is_missing_from_the_table() -> None:
             assert resolve(path.partition("?")[0]).url_name == name, case.path
 
 
+def test_no_query_and_no_socket_is_missing_from_the_table() -> None:
+    root = Path(dashboard.__file__).parent
+    read = {
+        name
+        for room in ("live", "queries", "views")
+        for file in (root / room).rglob("*.py")
+        for found in QUERY.finditer(file.read_text())
+        for name in found.groups()
+        if name
+    }
+    cases = [case for some in ROUTES.values() for case in some]
+    tried = {name for case in cases for name in (*QueryDict(case.path.partition("?")[2]), *case.data)}
+    assert {"at", "lose", "namespace", "q"} < read <= tried, read - tried
+    sockets = {str(each.pattern) for each in websocket_urlpatterns}
+    assert sockets == {*SOCKETS, ""}  # the last one answers all that is none
+
+
 async def expected(stage: Stage, who: Someone, case: Case) -> bool:
     return case.public or all([await stage.oracle.has(who, need) for need in case.needs])
 
@@ -316,22 +386,43 @@ async def wrong_of(stage: Stage, who: Someone) -> list[str]:
     """What is answered otherwise than the cluster would."""
     wrong = list[str]()
     async with stage.browser(who) as browser:
-        for cases in ROUTES.values():
-            for case in cases:
+        for name, cases in ROUTES.items():
+            past = [then for case in cases if (then := a_moment_ago(name, case)) is not None]
+            for case in (*cases, *stage.in_turn(who, past)):
                 path = stage.named(case.path)
                 data = {key: stage.named(text) for key, text in case.data.items()}
-                status, _, text = await browser.ask(
+                status, headers, text = await browser.ask(
                     case.method, path, data if case.method == "POST" else None
                 )
                 allowed = await expected(stage, who, case)
+                if who.name == "elsewhere" and case.method == "GET":
+                    wrong += await _told_apart(stage, browser, case, Answer(status, headers, text))
                 if status not in (case.ok if allowed else REFUSED):
                     wrong.append(
                         f"{case.method} {path}: {status}, {'allowed' if allowed else 'refused'}: {text[:300]}"
                     )
-            if cases and who.name == "administrator":  # who may most
+            # Who may most, and others in turn: what a route is not for does not depend on who asks.
+            if cases and (who.name == "administrator" or [*stage.in_turn(who, [name], 7)]):
                 wrong += await _other_methods(browser, cases, stage.named(cases[0].path))
         wrong += browser.leaks
     return [f"{who.name}: {each}" for each in wrong]
+
+
+async def _told_apart(stage: Stage, browser: Browser, case: Case, answer: Answer) -> list[str]:
+    """What is answered otherwise about what somebody sees nothing of than about what is not there at all."""
+    mark = stage.world.mark
+    names = {key: text if key in SEEN else text.replace(mark, OTHER) for key, text in stage.names.items()}
+    path = case.path.format_map(names)
+    if path == stage.named(case.path):
+        return []
+    status, _, text = await browser.ask("GET", path)
+    told = [MOVING.sub("", each.replace(mark, OTHER)) for each in (answer.text, text)]
+    if (status, told[1]) == (answer.status, told[0]):
+        return []
+    at = next((at for at, pair in enumerate(zip(*told, strict=False)) if pair[0] != pair[1]), 0)
+    return [
+        f"{path}: {answer.status} {told[0][at - 200 : at + 200]} but {status} {told[1][at - 200 : at + 200]}"
+    ]
 
 
 async def _other_methods(browser: Browser, cases: Collection[Case], path: str) -> list[str]:
@@ -376,6 +467,79 @@ async def test_nobody_without_a_session_reads_or_does_anything(stage: Stage) -> 
                         wrong.append(f"{who.name}: {case.method} {path}: {status}")
             wrong += [f"{who.name}: {each}" for each in browser.leaks]
     assert not wrong, "\n".join(wrong)
+
+
+# ---- Sockets
+
+
+def looked_at() -> Iterator[Case]:
+    """A page of each screen, and of each tab of an object."""
+    met = set[tuple[str, str]]()
+    for name, cases in ROUTES.items():
+        for case in cases:
+            if name not in SCREENS or case.method != "GET" or "format=" in case.path:
+                continue
+            tab = TAB.search(case.path) if name == "detail" else None
+            kind = name, tab[1] if tab else ""
+            if kind not in met:
+                met.add(kind)
+                yield case
+
+
+async def heard(
+    socket: aiohttp.ClientWebSocketResponse, *last: str, view: int | None = None
+) -> list[dict[str, Any]]:
+    """What a socket says, up to one of these messages, of a view if one is given, or its end."""
+    said = list[dict[str, Any]]()
+    async with asyncio.timeout(SETTLE_SECONDS):
+        while not said or said[-1]["t"] not in last or said[-1].get("view") != view:
+            message = await socket.receive()
+            if message.type is aiohttp.WSMsgType.TEXT:
+                said.append(json.loads(message.data))
+            elif message.type is not aiohttp.WSMsgType.BINARY:
+                break
+    return said
+
+
+async def wrong_sockets_of(stage: Stage, who: Someone) -> list[str]:
+    """What sockets say otherwise than the cluster would, to who looks at each page, and starts a shell."""
+    wrong = list[str]()
+    async with stage.browser(who) as browser:
+        async with browser.socket(LIVE) as socket:
+            for view, case in enumerate(stage.in_turn(who, looked_at()), start=1):
+                path = stage.named(case.path)
+                await socket.send_json({"t": "look", "view": view, "path": path, "have": {}})
+                said = await heard(socket, "frame", "reload", view=view)
+                browser.note(f"a frame of {path}", path, json.dumps(said))
+                last = said[-1]["t"] if said else "end"
+                shown = 200 in case.ok and await expected(stage, who, case)
+                if last != "frame" and (last != "reload" or shown):
+                    wrong.append(f"{path}: {said[-1:]}, {socket.close_code}")
+        async with browser.socket(SHELL) as socket:
+            await socket.send_json({"t": "start", "columns": 80, "rows": 24})
+            said = await heard(socket, "started", "refused", "bye")
+            browser.note("a shell", stage.named(SOCKETS[SHELL].path), json.dumps(said))
+            allowed = await expected(stage, who, SOCKETS[SHELL])
+            if not said or (said[-1].get("title") == "Not allowed") is allowed:
+                wrong.append(f"a shell, {'allowed' if allowed else 'refused'}: {said}")
+        wrong += browser.leaks
+    return [f"{who.name}: {each}" for each in wrong]
+
+
+async def test_every_socket_says_what_the_cluster_allows(stage: Stage) -> None:
+    async with stage.oracle.open():
+        found = await asyncio.gather(*(wrong_sockets_of(stage, who) for who in stage.people))
+    wrong = [each for some in found for each in some]
+    assert not wrong, "\n".join(wrong)
+
+
+async def test_no_socket_says_anything_without_a_session(stage: Stage) -> None:
+    for who in stage.strangers:
+        async with stage.browser(who) as browser:
+            for address in SOCKETS:
+                async with browser.socket(address) as socket:
+                    assert await heard(socket, "bye") == [{"t": "bye", "why": "signed-out"}], address
+                    assert (await socket.receive()).data == SIGNED_OUT
 
 
 # ---- Actions

@@ -175,6 +175,7 @@ class World:
             "deployment": self.name("scale"), FOLLOWED: self.name(FOLLOWED), "secret": self.name("canary"),
             RENEWED: self.name(RENEWED), "velero_backup": self.name("nightly"),
             "configmap": self.name("versions"), "pod": self.name("bare"), "node": self.name("drain"),
+            "claim": self.name("expand"),
         }  # fmt: skip
 
     # ---- People
