@@ -233,7 +233,7 @@ class Group:
         if made is None or now - made[0] > SAME_MOMENT_SECONDS:
             if len(self._messages) >= FRAMES:
                 self._messages.clear()
-            head = f'{{"t":"frame","view":{view},"at":{time.time():.3f}'
+            head = f'{{"t":"frame","view":{view},"at":{self.hub.wall():.3f}'
             made = self._messages[view, body] = now, f"{head},{body}}}" if body else f"{head}}}"
         return made[1]
 
@@ -326,18 +326,20 @@ class Group:
 
 
 class Hub:
-    """The groups of one cluster."""
+    """The groups of one cluster. ``wall`` is the time of day, which a browser compares with its own."""
 
     def __init__(
         self,
         runtime: ClusterRuntime,
         *,
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
         later: Callable[[float, Callable[[], object]], Timer] = call_later,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.runtime = runtime
         self.clock = clock
+        self.wall = wall
         self.later = later
         self.sleep = sleep
         self.groups: dict[Hashable, Group] = {}

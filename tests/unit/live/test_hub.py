@@ -93,7 +93,7 @@ def clock() -> FakeClock:
 @pytest_asyncio.fixture
 async def world(clock: FakeClock) -> AsyncIterator[tuple[FakeRuntime, Hub]]:
     runtime = FakeRuntime()
-    hub = Hub(runtime, clock=clock, later=clock.later, sleep=clock.sleep)  # type: ignore[arg-type]
+    hub = Hub(runtime, clock=clock, wall=clock, later=clock.later, sleep=clock.sleep)  # type: ignore[arg-type]
     yield runtime, hub
     hub.close()
 
@@ -438,7 +438,8 @@ async def test_what_goes_to_many_at_the_same_moment_is_one_text(
 
     now = first.group.message(1, bodies[0])
     assert second.group.message(1, bodies[0]) is now
+    assert json.loads(now)["at"] == clock.now
     assert json.loads(second.group.message(2, bodies[0])) == {**json.loads(now), "view": 2}
 
     await clock.advance(1.0)  # by then the clock in it would be wrong
-    assert first.group.message(1, bodies[0]) is not now
+    assert json.loads(first.group.message(1, bodies[0]))["at"] == clock.now
