@@ -8,6 +8,7 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -25,13 +26,14 @@ from .matrixroles import ROLES
 from .people import GROUP, Person, Two, people
 from .place import SETTLE_SECONDS
 from .test_every_action import POD, TRIED
-from .test_matrix import applied
+from .test_matrix import applied, stamp
 from .world import FOLLOWED, MODES, RENEWED
 
 pytestmark = pytest.mark.cluster
 
 OWN = {"deployment": "scale", FOLLOWED: "followed", "secret": "canary", RENEWED: "renewed",
-       "configmap": "versions", "pod": "bare", "node": "none"}  # fmt: skip
+       "configmap": "versions", "pod": "bare", "node": "none",
+       "claim": "expand", "held": "none"}  # fmt: skip
 
 
 class Rooms(Two):
@@ -54,6 +56,8 @@ class Rooms(Two):
     def names(self, word: str) -> dict[str, str]:
         """What stands in braces in the table of routes, for whose namespace this is."""
         names = {key: f"{name}-{word}" for key, name in OWN.items()}
+        now = datetime.now(UTC)
+        names |= {"at": stamp(now), "since": stamp(now - timedelta(hours=1))}
         names |= {"slug": "tests", "mark": word.partition("-")[0], "here": word, "there": word}
         # There is no storage here, and no Velero: see test_matrix.py.
         return names | dict.fromkeys(("archive", "whole", "velero_backup"), "none")
