@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,14 @@ KINDS = (("", "v1", "configmaps", "ConfigMap"), ("", "v1", "secrets", "Secret"))
 
 
 @pytest.fixture
+def made_at(cluster: Sandbox) -> datetime:
+    """When the backup was made. Were it older than the cluster, it would count as that of an earlier one."""
+    return datetime.now(UTC)
+
+
+@pytest.fixture
 def shop(
-    cluster: Sandbox, namespace: str, browser: Browser, tmp_path: Path
+    cluster: Sandbox, made_at: datetime, namespace: str, browser: Browser, tmp_path: Path
 ) -> Iterator[tuple[Page, Server, str]]:
     """The page of a dashboard with a storage, and a backup of a namespace in which a value was changed since."""
     api, store = cluster.api(), tmp_path / "store"
@@ -28,7 +35,7 @@ def shop(
     path = f"/api/v1/namespaces/{namespace}"
     api.post(f"{path}/configmaps", {"metadata": {"name": "settings"}, "data": {"LEVEL": "info"}})
     api.post(f"{path}/secrets", {"metadata": {"name": "password"}, "stringData": {"value": "canary-value"}})
-    write_archive(store, objects_of(api, namespace, KINDS))
+    write_archive(store, objects_of(api, namespace, KINDS), at=made_at)
     api.patch(f"{path}/configmaps/settings", {"data": {"LEVEL": "debug"}})
     with Server(tmp_path / "home", cluster.kubeconfig, CLUSTER_UI_BACKUP_TO=str(store)) as server:
         context = browser.new_context(base_url=server.base, viewport=WIDE)
@@ -41,7 +48,7 @@ def shop(
 
 
 def test_one_configmap_comes_back_and_the_key_goes_nowhere(
-    cluster: Sandbox, shop: tuple[Page, Server, str]
+    cluster: Sandbox, shop: tuple[Page, Server, str], made_at: datetime
 ) -> None:
     page, server, namespace = shop
     page.goto("/c/tests/recovery/")
@@ -52,7 +59,7 @@ def test_one_configmap_comes_back_and_the_key_goes_nowhere(
     expect(page.get_by_label("From namespace")).to_have_value(namespace)
     expect(page.get_by_label("Only these")).to_have_value("configmaps/settings")
     expect(page.get_by_label("Backup", exact=True)).to_contain_text(
-        "Sat 28 Nov 2026, 02:00 UTC, whole cluster"
+        f"{made_at:%a} {made_at.day} {made_at:%b %Y, %H:%M} UTC, whole cluster"
     )
     expect(page.get_by_label("Update it")).to_be_checked()
     page.get_by_label("Key of the backup").fill(str(IDENTITY))

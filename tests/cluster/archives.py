@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +61,18 @@ def cluster_entry(group: str, version: str, plural: str, body: dict[str, Any]) -
     return _entry(group, version, plural, body["kind"], body)
 
 
-def write_archive(folder: Path, entries: Sequence[Entry], *, encrypted: bool = True, name: str = "") -> str:
+MADE = datetime(2026, 11, 28, 2, tzinfo=UTC)
+
+
+def write_archive(
+    folder: Path, entries: Sequence[Entry], *, encrypted: bool = True, name: str = "", at: datetime = MADE
+) -> str:
     """Its path. Without a key there are no Secrets in it."""
     taken = [each for each in entries if encrypted or not each.is_secret]
     suffix = ".tar.zst.age" if encrypted else ".tar.zst"
-    path = folder / (name or f"tests_all_20261128T020000Z_0123abcd{suffix}")
+    path = folder / (name or f"tests_all_{at:%Y%m%dT%H%M%SZ}_0123abcd{suffix}")
     header = Header(
-        cluster=ClusterRecord(context="tests", version="v1.36.3"), at="2026-11-28T02:00:00Z", id="0123abcd",
+        cluster=ClusterRecord(context="tests", version="v1.36.3"), at=f"{at:%Y-%m-%dT%H:%M:%SZ}", id="0123abcd",
         secrets=encrypted,
     )  # fmt: skip
     by_kind: dict[tuple[str, str, str], list[Entry]] = {}
