@@ -16,7 +16,8 @@ let from = ""; // the row that was chosen last: a range begins there
 const bar = () => document.getElementById("chosen");
 const rowsShown = () => [...document.querySelectorAll("#rows > tr[id]")];
 const has = (row) => all !== null || chosen.has(row.id);
-const total = () => Number(document.querySelector("#list-head .pager b:last-of-type")?.textContent ?? 0);
+// Where nothing matches, the pager says of how many.
+const total = () => rowsShown().length && Number(document.querySelector("#list-head .pager b:last-of-type")?.textContent ?? 0);
 
 function filter() {
   const params = new URLSearchParams(location.search);

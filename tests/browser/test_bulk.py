@@ -80,6 +80,10 @@ def test_rows_are_chosen_by_mouse_and_by_keys_and_stay_so_while_they_change(
     expect(count).to_have_text("4 selected, 3 not shown")
     page.get_by_role("checkbox", name="Select all on this page").click()
     expect(count).to_have_text("3 selected, 3 not shown")
+    page.locator("#filter [name=q]").fill("nothing-is-called-so")
+    expect(page.locator("#rows > tr")).to_have_count(0)
+    expect(count).to_have_text("3 selected, 3 not shown")
+    expect(page.locator("#chosen [data-every]")).to_be_hidden()
     page.get_by_role("button", name="Clear the selection").click()
     expect(bar).to_be_hidden()
 
