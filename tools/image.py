@@ -42,6 +42,7 @@ USER = 10001
 # Debian package → a file of it.
 PROGRAMS = {
     **{name: name for name in ("buildah", "podman", "runc", "mmdebstrap")},
+    "iptables": "/usr/sbin/iptables",  # netavark makes its rules by it
     "netavark": "/usr/lib/podman/netavark",
     "aardvark-dns": "/usr/lib/podman/aardvark-dns",
 }
