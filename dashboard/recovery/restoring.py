@@ -17,7 +17,7 @@ from django.utils.crypto import salted_hmac
 
 from dashboard.errors import BadInput, ClusterError, Conflict, Forbidden, Invalid, NotFound
 from dashboard.kinds.base import GVR
-from dashboard.kinds.catalogue import BUILT_IN
+from dashboard.kinds.catalogue import BUILT_IN, DEFINITIONS
 from dashboard.kinds.references import manifest_meant, title
 from dashboard.kube.answers import read_object
 from dashboard.kube.hiding import hider
@@ -33,7 +33,6 @@ from .mapping import mapped, mentions
 from .needed import needed
 
 MANAGER = "cluster-ui"
-DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
 CONFLICTS = 5  # so often an object that others write is planned anew
 # Which restore made a namespace for itself alone: what may be removed afterwards.
 DRILL_LABEL = "cluster-ui.dev/drill"
@@ -321,7 +320,7 @@ def _refusal(error: ClusterError, held: Held) -> str:
         if held.namespace and error.message.startswith("namespaces "):
             return "Its namespace does not exist: restore it too, or create it before."
         then = (
-            f" Its definition comes with it if you choose {DEFINITIONS}."
+            f" Its definition comes with it if you choose {DEFINITIONS.key}."
             if held.group not in BUILT_IN
             else ""
         )
