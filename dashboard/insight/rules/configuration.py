@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from dashboard.insight.finding import Evidence, Step, Trouble, reported
 from dashboard.insight.names import PodRule
+from dashboard.insight.topology import EVERYWHERE
 from dashboard.insight.words import Parts, code, parts
 from dashboard.kinds.base import Ref
 from dashboard.kinds.podspec import Projection, SecretSource, Volume
@@ -86,6 +87,8 @@ def _missing(case: Case, message: str) -> Missing | None:
         kind, name = _kind(found[1]), found[2].rpartition("/")[2]
         what = parts(f"needs {kind} ", code(name), ", which does not exist")
         text = f"Create {kind} {name}, or correct its name in the pod template; the pod then starts automatically."
+        if name == EVERYWHERE:
+            text = f"Check that kube-controller-manager runs: it writes {name} into each namespace."
         shared = f"{kind}/{case.namespace}/{name}"
         return Missing("pod-config-missing", what, case.look(text), shared)
     return None

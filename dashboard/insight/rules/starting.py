@@ -49,8 +49,49 @@ _SANDBOX = tuple(
         ),
     )
 )
-_HELPER = "helper program"  # of mount(8), which needs one for NFS and the like
-_NO_DRIVER = re.compile(r"driver name (\S+) not found in the list of registered CSI drivers")
+_NO_DRIVER = re.compile(
+    r"driver name (\S+) not found in the list of registered CSI drivers|CSINode \S+ does not contain driver (\S+)"
+)
+_REGISTER = "Install that driver, or look at its pod on the node."
+# What mends a volume that cannot be mounted, by the words of the kubelet, of mount(8) and of CSI drivers.
+_MOUNTING = tuple(
+    (re.compile(pattern, re.IGNORECASE), text)
+    for pattern, text in (
+        (
+            "helper program",
+            "Install the mount helper of that file system on its node (for NFS, nfs-common or nfs-utils).",
+        ),
+        (r"access denied by server", "Let the NFS server export that directory to its node."),
+        (
+            r"reason given by server: No such file",
+            "Create that directory on the NFS server, or correct the path in the volume.",
+        ),
+        (
+            r'path "[^"]+" does not exist',
+            "Create that directory on its node, or correct the path in the PersistentVolume.",
+        ),
+        (
+            r'serviceaccounts "([^"]+)" not found',
+            "Create ServiceAccount {0} again: its token is in that volume.",
+        ),
+        (
+            r"secretproviderclass\S* .*not found",
+            "Create that SecretProviderClass, or correct its name in the pod template.",
+        ),
+        (
+            r'provider not found: provider "([^"]+)"',
+            "Install provider {0} of the Secrets Store CSI driver, or look at its pod on the node.",
+        ),
+        (
+            r"operation with the given Volume ID \S+ already exists",
+            "Wait: an earlier try is still under way; if that lasts, read the log of the CSI driver's pod on the node.",
+        ),
+        (
+            r"wrong fs type|bad superblock|fsck",
+            "Check the file system on that volume, and whether it is of the type that the volume names (fsType).",
+        ),
+    )
+)
 
 
 def does_not_start(case: Case) -> Trouble | None:
@@ -116,8 +157,12 @@ def _attach(case: Case, event: Event) -> Trouble:
                 "Set strategy.type to Recreate: the pod before it keeps the volume until this one is ready."
             )
     else:
-        rest = parts(": volume ", volume, f" cannot be attached to its node: {_said(event)}")
+        unregistered = _unregistered(event)
+        why = unregistered or parts(f": {_said(event)}")
+        rest = parts(": volume ", volume, " cannot be attached to its node", *why)
         text = "Look at the volume in the storage system, and at the CSI driver's pod on the node."
+        if unregistered:
+            text = _REGISTER
     return _told(case, "pod-volume-attach", rest, case.look(text, "events"), event)
 
 
@@ -137,19 +182,29 @@ def _mount(case: Case, event: Event) -> Trouble:
     if found := _HOST_PATH.search(event.message):
         rest = parts(*rest, ": on its node ", code(found[1]), f" is not {found[2].strip()}")
         text = "Correct hostPath in its pod template, or create it on the node."
-    elif found := _NO_DRIVER.search(event.message):
-        rest = parts(*rest, ": CSI driver ", code(found[1]), " is not registered on its node")
-        text = "Install that driver, or look at its pod on the node."
+    elif unregistered := _unregistered(event):
+        rest, text = parts(*rest, *unregistered), _REGISTER
     else:
         rest = parts(*rest, f": {said}" if (said := _said(event)) else "")
-        text = "Check whether its node can reach the storage backend."
-        if _HELPER in event.message:
-            text = (
-                "Install the mount helper of that file system on its node (for NFS, nfs-common or nfs-utils)."
-            )
-        elif _of_the_api(case, volume):
+        text = _mounting(event.message)
+        if not text and _of_the_api(case, volume):
             text = "Wait: the kubelet tries again; if that lasts, read its log on the node."
+        text = text or "Check whether its node can reach the storage backend."
     return _told(case, "pod-volume-mount", rest, case.look(text, "events"), event)
+
+
+def _unregistered(event: Event) -> Parts:
+    """That the node lacks the CSI driver of a volume, as the end of a sentence; empty where it is something else."""
+    found = _NO_DRIVER.search(event.message)
+    return (
+        parts(": CSI driver ", code(found[1] or found[2]), " is not registered on its node") if found else ()
+    )
+
+
+def _mounting(message: str) -> str:
+    """What mends a mount that fails so; "" where the words don't tell."""
+    every = ((text, pattern.search(message)) for pattern, text in _MOUNTING)
+    return next((text.format(*found.groups()) for text, found in every if found), "")
 
 
 def _of_the_api(case: Case, volume: Part) -> bool:

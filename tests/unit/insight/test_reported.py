@@ -227,10 +227,10 @@ DENIED = (
         ([("FailedMount", ABSENT, 3), ("FailedMount", SUM, 1)], "pod-config-missing", "needs ConfigMap settings", "Create ConfigMap settings"),
         ([("FailedMount", SUM, 3), ("FailedMount", ABSENT, 30)], "pod-volume-mount", "volume config cannot be mounted.", "Wait"),
         # What was in the way before has passed.
-        ([("FailedAttachVolume", 'Multi-Attach error for volume "pvc-1"', 9), ("FailedMount", DENIED, 1)], "pod-volume-mount", "access denied", "Check whether"),
+        ([("FailedAttachVolume", 'Multi-Attach error for volume "pvc-1"', 9), ("FailedMount", DENIED, 1)], "pod-volume-mount", "access denied", "Let the NFS server export"),
         ([("FailedAttachVolume", 'Multi-Attach error for volume "pvc-1"', 3), ("FailedMount", SUM, 1)], "pod-volume-attach", "still in use", "Wait for the other"),
         ([("FailedMount", DENIED, 9), ("FailedCreatePodSandBox", 'plugin type="calico" failed (add)', 1)], "pod-sandbox", "its network", "Look at the network"),
-        ([("FailedMount", DENIED, 1)], "pod-volume-mount", "mounted: mount.nfs: access denied by server while mounting 10.0.0.9:/exp.", "Check whether"),
+        ([("FailedMount", DENIED, 1)], "pod-volume-mount", "mounted: mount.nfs: access denied by server while mounting 10.0.0.9:/exp.", "Let the NFS server export"),
         ([("FailedMount", 'MountVolume.SetUp failed for volume "nfs" : Output: mount: bad option; you might need a /sbin/mount.nfs helper program.', 1)],
          "pod-volume-mount", "bad option", "Install the mount helper"),
         ([("FailedMount", 'MountVolume.MountDevice failed for volume "nfs" : driver name nfs.csi.k8s.io not found in the list of registered CSI drivers', 1)],
@@ -259,6 +259,35 @@ def test_a_pod_that_does_not_start_says_what_is_in_its_way(
     found = first(world(manifest, *events))
     assert (found[0], found[2].startswith(step)) == (rule, True), found
     assert why in found[1]
+
+
+@pytest.mark.parametrize(
+    ("message", "why", "step"),
+    [
+        ('SetUp failed for volume "a" : configmap "kube-root-ca.crt" not found', "needs ConfigMap kube-root-ca.crt", "Check that kube-controller-manager runs"),
+        ('SetUp failed for volume "a" : failed to fetch token: serviceaccounts "robot" not found', "volume a cannot be mounted", "Create ServiceAccount robot again"),
+        ('NewMounter initialization failed for volume "a" : path "/mnt/ssd" does not exist', "/mnt/ssd", "Create that directory on its node"),
+        ('SetUp failed for volume "a" : Output: mount.nfs: mounting 10.0.0.9:/x failed, reason given by server: No such file or directory', "10.0.0.9:/x", "Create that directory on the NFS server"),
+        ('SetUp failed for volume "a" : desc = error connecting to provider "vault": provider not found: provider "vault"', "vault", "Install provider vault"),
+        ('SetUp failed for volume "a" : failed to get secretproviderclass shop/x, error: SecretProviderClass.secrets-store.csi.x-k8s.io "x" not found', "secretproviderclass", "Create that SecretProviderClass"),
+        ('MountDevice failed for volume "a" : desc = an operation with the given Volume ID a already exists', "already exists", "Wait: an earlier try"),
+        ('MountDevice failed for volume "a" : mount: wrong fs type, bad option, bad superblock on /dev/x', "wrong fs type", "Check the file system"),
+    ],
+)  # fmt: skip
+def test_what_keeps_a_volume_from_its_mount_is_not_always_the_storage(
+    message: str, why: str, step: str
+) -> None:
+    found = first(world(pending("ContainerCreating"), ("FailedMount", f"MountVolume.{message}", 1)))
+    assert why in found[1] and found[2].startswith(step), found
+
+
+def test_a_volume_whose_driver_is_not_on_the_node_is_told_so_when_it_is_attached() -> None:
+    said = (
+        'AttachVolume.Attach failed for volume "a" : CSINode node-1 does not contain driver ebs.csi.example'
+    )
+    _, why, step = first(world(pending("ContainerCreating"), ("FailedAttachVolume", said, 1)))
+    assert why.endswith("attached to its node: CSI driver ebs.csi.example is not registered on its node.")
+    assert step.startswith("Install that driver")
 
 
 def test_a_configmap_that_was_created_since_is_not_missing() -> None:
