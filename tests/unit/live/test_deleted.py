@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from django.http import QueryDict
@@ -68,6 +71,22 @@ def test_what_was_there_before_or_belongs_to_another_replaces_nothing() -> None:
     assert not any(text.startswith("Replaced") for text in links)
     alone = gone(cluster(pod("web-1", old, None), pod("web-2", NOW)))
     assert list(alone) == ["Pods in shop", "Timeline"]
+
+
+async def test_a_page_that_comes_back_before_the_replacement_leads_to_it_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing tells that page anything more once it was answered."""
+    found = cluster()
+    found.lease, found.ready = lambda _: nullcontext(), AsyncMock()
+    screen = DetailScreen(
+        session(found), QueryDict(), "pods", "shop", "web-1", last_shown="apps/v1 ReplicaSet web-abc rs 5"
+    )
+    sees(screen, everything())
+    monkeypatch.setattr(type(screen.session), "review", AsyncMock())
+    asyncio.get_running_loop().call_later(0.2, found.cache.put, "pods", pod("web-2", datetime.now(UTC)))
+    error = await screen._not_there()
+    assert error.links[0]["text"] == "Replaced by web-2"
 
 
 @pytest.mark.parametrize(

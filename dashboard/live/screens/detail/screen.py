@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -45,6 +46,9 @@ from .telling import Telling
 LATER = frozenset({"events", "secrets"})
 # A controller makes a pod anew as soon as the old one is being deleted, which may be before anybody looks.
 REPLACED_WITHIN = timedelta(seconds=31)
+# How often that is looked for, and how long between: two seconds in all.
+LOOKS = 20
+LOOK_SECONDS = 0.1
 # What stands above a pod, as far as the dashboard knows of it.
 ABOVE = frozenset({"replicasets", "deployments", "statefulsets", "daemonsets", "jobs", "cronjobs"})
 # Status columns that hold a word, not a number or an address.
@@ -152,6 +156,7 @@ class DetailScreen(Screen):
         with self.runtime.lease(above):
             await self.runtime.ready(above)
             await self.session.review(self.plurals | ABOVE)
+            await self._replaced()
             links = self._links()
         return NotFound(
             f"{self.kind.kind} {self.name}{where} was deleted while this page was not connected.",
@@ -256,12 +261,24 @@ class DetailScreen(Screen):
 
     def _replacement(self) -> Ref | None:
         """The pod that its controller made instead of this one, as far as there is one yet."""
-        controller = self.last.metadata.controller
-        if self.kind.plural != "pods" or controller is None or self.ends_since is None:
+        if not self._controlled or self.ends_since is None:
             return None
         since = self.ends_since - REPLACED_WITHIN
-        new = replacement_of(self.session.reader, self.namespace, controller.uid, since)
+        new = replacement_of(self.session.reader, self.namespace, self.last.metadata.controller.uid, since)
         return None if new is None else Ref("Pod", self.namespace, new.metadata.name, "pods")
+
+    @property
+    def _controlled(self) -> bool:
+        """Whether it is a pod that another may take the place of."""
+        return self.kind.plural == "pods" and self.last.metadata.controller is not None
+
+    async def _replaced(self) -> None:
+        """Waits a moment for the pod that takes the place of one with a controller: it may be about to be made, and the
+        page of what is not there is not live."""
+        for _ in range(LOOKS):
+            if not self._controlled or self.ends_since is None or self._replacement() is not None:
+                return
+            await asyncio.sleep(LOOK_SECONDS)
 
     def feed(self, position: Position, wake: Callable[[], None]) -> LogFeed | None:
         return self.tab.feed(position, wake)
