@@ -48,6 +48,12 @@ LEFT_OUT = (
     "usr/lib/postgresql/*/lib/llvmjit*",
     "var/lib/postgresql/15",
 )
+# What the compose file makes, and how podman lists their names; containers hold the others.
+MADE = {
+    "container": ("--all", "--format", "{{.Names}}"),
+    "volume": ("--format", "{{.Name}}"),
+    "network": ("--format", "{{.Name}}"),
+}
 
 
 def main() -> int:
@@ -138,6 +144,7 @@ def _up(engine: Engine, sandbox: Sandbox, shared: Path) -> None:
             return False
         return True
 
+    clear(engine)
     try:
         compose("up", "--detach")
         for service in ("k3s", "postgres", "redis", "dashboard"):
@@ -180,8 +187,18 @@ def _check_kept(compose: Callable[..., str], used: str) -> None:
 
 def leftovers(engine: Engine) -> list[str]:
     """What is there of containers, volumes and networks that the compose file made."""
-    listed = [("ps", "--all", "{{.Names}}"), ("volume", "ls", "{{.Name}}"), ("network", "ls", "{{.Name}}")]
-    names = [name for *words, form in listed for name in engine.podman(*words, "--format", form).split()]
+    return [name for what in MADE for name in _left(engine, what)]
+
+
+def clear(engine: Engine) -> None:
+    """Removes what a run that was killed has left: a volume of it would be taken for this one's."""
+    for what in MADE:
+        for name in _left(engine, what):
+            engine.podman(what, "rm", "--force", name)
+
+
+def _left(engine: Engine, what: str) -> list[str]:
+    names = engine.podman(what, "ls", *MADE[what]).split()
     return [name for name in names if name.startswith("cluster-ui_")]
 
 
