@@ -122,7 +122,7 @@ def _chromium(environment: dict[str, str]) -> int:
 
 def _databases(environment: dict[str, str]) -> int:
     """Debian's PostgreSQL and Redis, which the tests start on free ports, in folders of their own; nginx as a proxy,
-    another time for single processes, and what scrapes /metrics.
+    another time for single processes, what scrapes /metrics, and what makes certificates.
     """
     there = {
         "postgresql": any(Path("/usr/lib/postgresql").glob("*/bin/postgres")),
@@ -130,6 +130,7 @@ def _databases(environment: dict[str, str]) -> int:
         "nginx-light": Path("/usr/sbin/nginx").exists(),
         "faketime": bool(shutil.which("faketime")),
         "prometheus": bool(shutil.which("prometheus")),
+        "openssl": bool(shutil.which("openssl")),
     }
     return packages_install("The tests", there)
 

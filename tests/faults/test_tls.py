@@ -21,8 +21,6 @@ from dashboard.kube.transport import Transport
 from .conftest import FAST, Copy
 from .scripted import ScriptedServer, cluster_at, until
 
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificates")
-
 
 def openssl(directory: Path, *arguments: str) -> None:
     subprocess.run(["openssl", *arguments], cwd=directory, check=True, capture_output=True)
