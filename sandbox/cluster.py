@@ -458,13 +458,12 @@ class Sandbox:
         def content(name: str) -> str:
             return base64.b64encode((pki / name).read_bytes()).decode()
 
+        user = f"{self.context}-admin"  # of files that are merged, the first that has a name counts
         config = {
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": self.context,
-            "contexts": [
-                {"name": self.context, "context": {"cluster": self.context, "user": "sandbox-admin"}}
-            ],
+            "contexts": [{"name": self.context, "context": {"cluster": self.context, "user": user}}],
             "clusters": [
                 {
                     "name": self.context,
@@ -476,7 +475,7 @@ class Sandbox:
             ],
             "users": [
                 {
-                    "name": "sandbox-admin",
+                    "name": user,
                     "user": {
                         "client-certificate-data": content("admin.crt"),
                         "client-key-data": content("admin.key"),
