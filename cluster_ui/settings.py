@@ -268,6 +268,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "dashboard.middleware.session_required",
+    "dashboard.middleware.methods_named",
 ]
 # `check --deploy` looks for Django's own middleware by its path; `dashboard.csrf.CsrfMiddleware` is a subclass of it.
 SILENCED_SYSTEM_CHECKS = ["security.W003"]

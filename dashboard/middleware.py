@@ -11,7 +11,14 @@ from django.conf import settings
 from django.contrib.auth import SESSION_KEY, alogout
 from django.contrib.auth.models import User
 from django.core.exceptions import RequestAborted
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, StreamingHttpResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+    JsonResponse,
+    StreamingHttpResponse,
+)
 from django.http.response import HttpResponseBase
 from django.utils.decorators import async_only_middleware
 
@@ -22,7 +29,7 @@ from .errors import ClusterError, Forbidden, NotFound, NotSignedIn, SignedOut
 from .live.acting import vouched_lately
 from .metrics import REQUEST_SECONDS
 from .sessions import is_renewal_due, session_renewed, session_seen
-from .views.errors import bare_error, wants_json
+from .views.errors import bare_error, wants_json, wrong_method
 from .views.metrics import has_token
 from .views.refusals import body_refused
 from .views.sending import Allowance, SentFile
@@ -87,6 +94,19 @@ def without_session(get_response: Handler) -> Handler:
         if request.path == "/metrics" and has_token(request):
             request.META["HTTP_HOST"] = "localhost"
         return await get_response(request)
+
+    return middleware
+
+
+@async_only_middleware
+def methods_named(get_response: Handler) -> Handler:
+    """Says which methods an address takes to whoever asks by another one: of itself, Django answers without a word."""
+
+    async def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = await get_response(request)
+        if isinstance(response, HttpResponseNotAllowed):
+            return wrong_method(request, response.headers["Allow"])
+        return response
 
     return middleware
 

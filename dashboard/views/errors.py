@@ -201,8 +201,37 @@ def error_context(error: ClusterError) -> dict[str, str]:
     return {"title": error.title, "text": f"{text} {error.next_step}".strip(), "field": error.field}
 
 
-def _bare(request: HttpRequest, status: int, template: str) -> HttpResponse:
+class NoSuchPage(ClusterError):
+    title = "There is no page at this address"
+    status = 404
+
+
+class FormExpired(ClusterError):
+    title = "The form has expired"
+    status = 403
+
+
+class WrongMethod(ClusterError):
+    title = "This address is not for that method"
+    status = 405
+
+
+def _bare(
+    request: HttpRequest, status: int, template: str, error: ClusterError | None = None
+) -> HttpResponse:
+    """What is refused before any view is asked; ``error`` says it to a script."""
+    if error is not None and asks_json(request):
+        return _json(request, error)
     return render(request, template, {}, status=status)
+
+
+def wrong_method(request: HttpRequest, allowed: str) -> HttpResponse:
+    """In the place of Django's own answer, which has no words."""
+    said = f"It takes {allowed or 'no method'}, not {request.method}. Nothing was done."
+    step = "What can be done with an object, and at which address, stands in docs/actions.md."
+    response = bare_error(request, WrongMethod(said, next_step=step))
+    response.headers["Allow"] = allowed
+    return response
 
 
 class FormTooLarge(ClusterError):
@@ -257,7 +286,8 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return _bare(request, 404, "404.html")
+    error = NoSuchPage(f"Nothing is at {request.path}.", next_step="Check how it is spelled.")
+    return _bare(request, 404, "404.html", error)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -278,7 +308,11 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     other origin can read it.
     """
     form_refused(request, reason)
-    response = _bare(request, 403, "403_csrf.html")
+    error = FormExpired(
+        "Nothing was changed: the form's token (X-CSRFToken) is missing, or not of this session.",
+        next_step="Read it again from a page (csrfmiddlewaretoken), and send it with the same session.",
+    )
+    response = _bare(request, 403, "403_csrf.html", error)
     # Of somebody without a session there is nothing to renew, and asking for a token would make one.
     if request.headers.get("HX-Request") and request.user.is_authenticated:
         response["X-CSRFToken"] = get_token(request)

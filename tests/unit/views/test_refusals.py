@@ -89,6 +89,27 @@ def test_a_strangers_form_is_told_without_anything_of_it() -> None:
     )
 
 
+def test_what_no_view_answers_is_json_for_a_script_and_a_page_for_a_person() -> None:
+    client = signed_in()
+    for method, path, status, title in (
+        ("put", SCALE, 405, "This address is not for that method"),
+        ("post", SCALE.replace("scale", "explode"), 405, "This address is not for that method"),
+        ("get", "/nowhere/", 404, "There is no page at this address"),
+    ):
+        script = getattr(client, method)(f"{path}?format=json")
+        assert script.status_code == status and title in str(script.json())
+        page = getattr(client, method)(path)
+        assert page.status_code == status and title in page.content.decode()
+    assert script.json().keys() == {"error", "title", "next_step"}
+    assert page.headers["Content-Type"].startswith("text/html")
+    refused = client.put(f"{SCALE}?format=json")
+    assert refused.json()["error"]["text"].startswith("It takes GET, HEAD, POST, not PUT. Nothing was done.")
+    assert refused.headers["Allow"] == "GET, HEAD, POST"
+    client.handler.enforce_csrf_checks = True
+    expired = client.post(f"{SCALE}?format=json", {"step": "preview"})
+    assert expired.status_code == 403 and expired.json()["error"]["title"] == "The form has expired"
+
+
 async def large() -> AsyncIterator[bytes]:
     while True:
         yield CANARY.encode() * 1000
