@@ -200,7 +200,8 @@ class RestoreAction(OperationAction):
 class Restore(RestoreAction):
     """Its change's result has ``archive``, ``sha256``, ``choice``, ``namespaces`` (those that are written into),
     ``encrypted`` and ``count``. Its rows keep ``key`` (the object in the archive), ``shown`` (the effect that a preview
-    showed), then ``does`` and ``effect`` as checked, ``sent`` before a write, and ``uid`` after it.
+    showed), then ``does`` and ``effect`` as checked, ``sent`` before a write, and ``uid`` after it; ``awaits`` until its
+    owners are named that were not there then.
     """
 
     name, title, icon = "restore", "Restore", "undo"
@@ -309,7 +310,7 @@ def restoring_of(
     """What the objects of a restore have in common."""
     writes = [each for each in holding.objects if not each.skipped]
     into = choice.into
-    return Restoring(
+    made = Restoring(
         transport=transport,
         choice=choice,
         plurals=holding.plurals,
@@ -317,9 +318,9 @@ def restoring_of(
             into(each.name) for each in writes if (each.group, each.plural) == ("", "namespaces")
         ),
         defined=frozenset(_defined(each) for each in writes if each.plural == "customresourcedefinitions"),
-        brought=frozenset((each.plural, each.name) for each in writes if not each.namespace),
         scratch=scratch,
     )
+    return replace(made, brought=frozenset(made.placed(each).at for each in writes if made.writes(each)))
 
 
 def _defined(held: Held) -> tuple[str, str]:
@@ -626,6 +627,8 @@ async def write_step(run: Run) -> None:
         await _write_some(run, restoring, held, list(same_rank)[:BATCH])
         if time.monotonic() > until:
             return
+    if not await _owned(run, restoring, held, until):
+        return
     counts = await in_database(result_counts)(run.operation)
     text = f"{listed([f'{counts[state]} {word}' for state, word in ENDS.items() if counts.get(state)])}."
     run.now = datetime.now(UTC)
@@ -655,13 +658,17 @@ async def _write_some(
         async with gate:
             return await work
 
-    plans = await asyncio.gather(*(gated(restoring.plan(held[each.data["key"]], dry=False)) for each in rows))
+    plans = await asyncio.gather(
+        *(
+            gated(restoring.plan(held[row.data["key"]], dry=False, owners="sent" not in row.data))
+            for row in rows
+        )
+    )
     for row, plan in zip(rows, plans, strict=True):
         row.state, row.began_at = "running", row.began_at or datetime.now(UTC)
         if plan.writes:
-            row.data = row.data | {
-                "sent": plan.does
-            }  # before it is sent: whoever comes after a kill finds it
+            # Before it is sent: whoever comes after a kill finds it.
+            row.data = row.data | {"sent": plan.does, **({"awaits": True} if plan.awaits else {})}
     await run.save(rows)
     work = (
         gated(_write_one(restoring, row, plan, held[row.data["key"]], again=before[row.pk] != "waiting"))
@@ -673,9 +680,40 @@ async def _write_some(
         # As of every change made here; what a drill makes goes with its namespaces.
         await versions_kept_of_many(run.change, written)
     await run.record(rows)
+    _raise_one(answers)
+
+
+def _raise_one(answers: Iterable[object]) -> None:
+    """What one of them raised that is no answer of the cluster about its object."""
     for answer in answers:
         if isinstance(answer, BaseException):
             raise answer
+
+
+async def _owned(run: Run, restoring: Restoring, held: Mapping[str, Held], until: float) -> bool:
+    """Names the owners that were not there yet when what they own was written; whether that is done."""
+    restoring = replace(restoring, brought=frozenset())  # what is not there by now does not come
+
+    async def one(row: OperationResult) -> None:
+        each = held[row.data["key"]]
+        try:
+            said = await restoring.own(each, row.data["uid"])
+        except (Unavailable, TooManyRequests):
+            raise
+        except ClusterError as error:
+            row.state = "failed"
+            said = f"Its owner could not be set: {refusal_words(error, secret=each.is_secret)}"
+        row.text = f"{row.text} {said}".strip()
+        del row.data["awaits"]
+
+    waiting = run.operation.results.filter(state="done", data__awaits=True).order_by("position")
+    while rows := await in_database(list)(waiting[:AT_ONCE]):
+        answers = await asyncio.gather(*map(one, rows), return_exceptions=True)
+        await run.record(rows)
+        _raise_one(answers)
+        if time.monotonic() > until:
+            return False
+    return True
 
 
 async def _write_one(
@@ -722,7 +760,7 @@ async def _write_one(
             _end(row, "failed", words)
     else:
         row.data |= {"uid": after["metadata"].get("uid", ""), "word": _word(plan.does)}
-        _end(row, "done", written.text)
+        _end(row, "done", replace(written, awaits=()).text)
         return Written(plan.live, after, row.began_at)
     return None
 

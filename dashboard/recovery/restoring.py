@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from django.utils.crypto import salted_hmac
@@ -19,6 +19,7 @@ from dashboard.errors import BadInput, ClusterError, Conflict, Forbidden, Invali
 from dashboard.kinds.base import GVR
 from dashboard.kinds.catalogue import BUILT_IN, DEFINITIONS
 from dashboard.kinds.references import manifest_meant, title
+from dashboard.kinds.rows import listed
 from dashboard.kube.answers import read_object
 from dashboard.kube.hiding import hider
 from dashboard.kube.transport import Response, Transport
@@ -37,6 +38,7 @@ CONFLICTS = 5  # so often an object that others write is planned anew
 # Which restore made a namespace for itself alone: what may be removed afterwards.
 DRILL_LABEL = "cluster-ui.dev/drill"
 
+At = tuple[str, str, str, str]  # group, plural, namespace and name of an object
 Does = Literal["create", "update", "same", "leave", "refused", "skipped", "tried"]
 
 
@@ -50,6 +52,10 @@ class Placed:
     name: str
 
     @property
+    def at(self) -> At:
+        return self.gvr.group, self.gvr.plural, self.namespace, self.name
+
+    @property
     def where(self) -> str:
         return f"{self.kind} {'/'.join(filter(None, (self.namespace, self.name)))}"
 
@@ -59,7 +65,8 @@ class Planned:
     """What is done with an object, and why (``notes``, sentences). ``live`` is what is there, ``made`` what is sent.
     ``tried``: the API server took a dry run of it; one in a namespace that does not exist yet can't be tried.
     ``breaks``: whose new pods do not start with it. ``loses``: as it scales down, claims are deleted. ``cuts``:
-    requests are answered no more. ``warnings`` are the API server's, of the dry run.
+    requests are answered no more. ``warnings`` are the API server's, of the dry run. ``lacks``: owners that it is to have
+    and does not name; ``awaits``: those that come with it and are not there yet.
     """
 
     key: str
@@ -72,12 +79,16 @@ class Planned:
     loses: bool = False
     cuts: bool = False
     warnings: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+    awaits: tuple[str, ...] = ()
     live: Manifest | None = field(default=None, repr=False)
     made: Manifest | None = field(default=None, repr=False)
 
     @property
     def text(self) -> str:
-        return " ".join([*self.notes, *(f"The API server warns: {each}" for each in self.warnings)])
+        owners = (f"{each} becomes its owner once it is restored." for each in self.awaits)
+        warned = (f"The API server warns: {each}" for each in self.warnings)
+        return " ".join([*self.notes, *owners, *warned])
 
     @property
     def writes(self) -> bool:
@@ -102,7 +113,7 @@ class Planned:
 class Restoring:
     """What all objects of one restore have in common. ``coming`` are the namespaces that it creates, ``defined`` the
     resources (plural, group) whose definition it writes: what needs them can't be tried before they are there.
-    ``brought`` are the other objects of the whole cluster (plural, name) that it writes.
+    ``brought`` are all objects that it writes.
     """
 
     transport: Transport
@@ -110,9 +121,9 @@ class Restoring:
     plurals: Mapping[tuple[str, str], GVR]
     coming: Collection[str] = frozenset()
     defined: Collection[tuple[str, str]] = frozenset()
-    brought: Collection[tuple[str, str]] = frozenset()
+    brought: Collection[At] = frozenset()
     scratch: bool = False  # a drill: into namespaces of its own, without anything that runs
-    _missing: dict[tuple[str, str], bool] = field(default_factory=dict, repr=False)  # asked once
+    _missing: dict[At, bool] = field(default_factory=dict, repr=False)  # asked once
 
     def placed(self, held: Held) -> Placed:
         """Where an object goes."""
@@ -125,6 +136,11 @@ class Restoring:
             name=into(held.name) if is_namespace else held.name,
         )
 
+    def writes(self, held: Held) -> bool:
+        """Whether a restore leaves it behind at all: a drill only tries some."""
+        kind = held.group, held.plural
+        return not (self.scratch and (left_out_of_drills(*kind) or only_tried(*kind)))
+
     def wanted(self, held: Held) -> Manifest:
         """What is to be written of it: a manifest without uids of owners."""
         made = cleaned(held.group, held.plural, held.body)
@@ -133,8 +149,9 @@ class Restoring:
 
     # ---- Planning
 
-    async def plan(self, held: Held, *, dry: bool = True) -> Planned:
-        """What would be done with it. ``dry``: with a dry run of what is written.
+    async def plan(self, held: Held, *, dry: bool = True, owners: bool = True) -> Planned:
+        """What would be done with it. ``dry``: with a dry run of what is written. ``owners``: an owner that it lacks is a
+        difference; not for what this restore wrote itself, which gets those that came later at the end (``own``).
 
         Raises Unavailable and TooManyRequests; every other refusal is the object's own state.
         """
@@ -143,22 +160,22 @@ class Restoring:
         if skipped:
             return replace(base, notes=(skipped,))
         try:
-            return await self._planned_anew(base, held, dry)
+            return await self._planned_anew(base, held, dry, owners)
         except (Forbidden, Invalid, BadInput, NotFound, Conflict) as error:
             return replace(base, does="refused", notes=(_refusal(error, held),))
         except MISSHAPEN:
             return replace(base, does="refused", notes=("Its fields are not those of its kind.",))
 
-    async def _planned_anew(self, base: Planned, held: Held, dry: bool) -> Planned:
+    async def _planned_anew(self, base: Planned, held: Held, dry: bool, owners: bool) -> Planned:
         """From the object as it is after a conflict: controllers write the status of a busy one all the time."""
         for _ in range(CONFLICTS):
             try:
-                return await self._planned(base, held, dry)
+                return await self._planned(base, held, dry, owners)
             except Conflict:
                 continue
-        return await self._planned(base, held, dry)
+        return await self._planned(base, held, dry, owners)
 
-    async def _planned(self, base: Planned, held: Held, dry: bool) -> Planned:
+    async def _planned(self, base: Planned, held: Held, dry: bool, owners: bool) -> Planned:
         placed, wanted = base.placed, self.wanted(held)
         live = await self._live(placed)
         if live is None:
@@ -167,23 +184,28 @@ class Restoring:
             return replace(
                 base, does="refused", live=live, notes=("It is being deleted: wait until it is gone.",)
             )
-        if same(held.group, held.plural, live, wanted):
+        lacking = await self._lacking(placed, wanted, live) if owners else Owners()
+        alike, names = same(held.group, held.plural, live, wanted), lacking.names
+        if alike and not names:
             return replace(base, does="same", live=live, tried=True)
-        base = replace(base, live=live, made=updated(held.group, held.plural, live, wanted))
+        made = lacking.named_by(updated(held.group, held.plural, live, wanted))
+        base = replace(base, live=live, made=made, lacks=tuple(names))
+        differs = f"It exists and differs{f' only in its owner, {listed(names)}' if alike else ''}"
         match self.choice.conflict_of(held.key):
             case "leave":
-                return replace(base, does="leave", notes=("It exists and differs: it is left as it is.",))
+                return replace(base, does="leave", notes=(f"{differs}: it is left as it is.",))
             case "refuse":
-                return replace(base, does="refused", notes=("It exists and differs.",))
-        base = replace(base, does="update")
+                return replace(base, does="refused", notes=(f"{differs}.",))
+        base = replace(base, does="update", notes=tuple(lacking.owns), awaits=tuple(lacking.coming))
         return await _tried(base, await self._send(base, dry=True)) if dry else base
 
     async def _creation(self, base: Planned, held: Held, wanted: Manifest, dry: bool) -> Planned:
-        made, notes = await self._linked(base.placed, wanted)
-        notes = [*notes, *self._said(held, wanted)]
+        owners = await self._owners(base.placed, wanted)
+        notes = [*owners.misses, *self._said(held, wanted)]
         if not self.scratch:
             notes += [note async for note in self._without(held, wanted)]
-        base = replace(base, does="create", notes=tuple(notes), made=made)
+        made = owners.named_by(wanted)
+        base = replace(base, does="create", notes=tuple(notes), made=made, awaits=tuple(owners.coming))
         if self.scratch and only_tried(held.group, held.plural):
             return replace(await self._first_taken(base, held), does="tried", notes=(ONLY_TRIED,))
         if not dry or base.placed.namespace in self.coming or (held.plural, held.group) in self.defined:
@@ -216,41 +238,42 @@ class Restoring:
     async def _without(self, held: Held, wanted: Manifest) -> AsyncIterator[str]:
         """What it names of the whole cluster and is not there, nor comes with it; where that may be read."""
         for each in needed(held.plural, wanted):
-            key = each.gvr.plural, each.name
-            if key not in self._missing:
-                at = Placed(gvr=each.gvr, kind=each.kind, namespace="", name=each.name)
+            at = Placed(gvr=each.gvr, kind=each.kind, namespace="", name=each.name)
+            if at.at not in self._missing:
                 try:
-                    self._missing[key] = key not in self.brought and await self._live(at) is None
+                    self._missing[at.at] = at.at not in self.brought and await self._live(at) is None
                 except Forbidden:
-                    self._missing[key] = False
-            if self._missing[key]:
+                    self._missing[at.at] = False
+            if self._missing[at.at]:
                 yield f"{each.kind} {each.name} does not exist: {each.then} until it does."
 
-    async def _linked(self, placed: Placed, wanted: Manifest) -> tuple[Manifest, list[str]]:
-        """With the uids of its owners as they are now; without those that are not there."""
-        owners = wanted["metadata"].get("ownerReferences")
-        if not owners:
-            return wanted, []
-        made, kept, notes = copy.deepcopy(wanted), [], []
-        for owner in owners:
+    async def _owners(self, placed: Placed, wanted: Manifest) -> Owners:
+        """Who owns it, looked up by name: the uids of the backup are of objects that are gone."""
+        found = Owners()
+        for owner in wanted["metadata"].get("ownerReferences") or ():
             group = str(owner.get("apiVersion", "")).rpartition("/")[0]
             gvr = self.plurals.get((group, str(owner.get("kind"))))
-            found = None
+            name = title(manifest_meant(owner, placed.namespace))
+            live = at = None
             if gvr is not None:
-                at = Placed(
-                    gvr=gvr, kind="", namespace=placed.namespace if gvr.namespaced else "", name=owner["name"]
-                )
-                found = await self._live(at)
-            if found is not None:
-                kept.append({**owner, "uid": found["metadata"]["uid"]})
+                home = placed.namespace if gvr.namespaced else ""
+                at = Placed(gvr=gvr, kind="", namespace=home, name=owner["name"])
+                live = await self._live(at)
+            if live is not None:
+                found.there[name] = {**owner, "uid": live["metadata"]["uid"]}
             else:
-                notes.append(
-                    f"{title(manifest_meant(owner, placed.namespace))}, which owned it, does not exist."
-                )
-        made["metadata"].pop("ownerReferences")
-        if kept:
-            made["metadata"]["ownerReferences"] = kept
-        return made, notes
+                (found.coming if at is not None and at.at in self.brought else found.gone).append(name)
+        return found
+
+    async def _lacking(self, placed: Placed, wanted: Manifest, live: Manifest) -> Owners:
+        """Of its owners those that an object that is there does not name; none where they may not be read."""
+        try:
+            found = await self._owners(placed, wanted)
+        except Forbidden:
+            return Owners()
+        uids = {each.get("uid") for each in live["metadata"].get("ownerReferences") or ()}
+        there = {name: owner for name, owner in found.there.items() if owner["uid"] not in uids}
+        return replace(found, there=there)
 
     # ---- Writing
 
@@ -267,6 +290,28 @@ class Restoring:
                 if made is tries[-1][1]:
                     raise
         raise AssertionError("unreachable")
+
+    async def own(self, held: Held, uid: str) -> str:
+        """Names, on an object that this restore wrote (``uid``), the owners that came after it; what became of that, in
+        sentences. Raises a ClusterError.
+        """
+        placed, wanted = self.placed(held), self.wanted(held)
+        for left in reversed(range(CONFLICTS + 1)):
+            live = await self._live(placed)
+            if live is None or live["metadata"].get("uid") != uid:
+                return ""  # whatever has its name now is another one
+            lacking = await self._lacking(placed, wanted, live)
+            made = lacking.named_by(live)
+            plan = Planned(key=held.key, placed=placed, does="update", live=live, made=made)
+            try:
+                if made is not live:
+                    await self._send(plan, dry=False)
+            except Conflict:
+                if not left:
+                    raise
+                continue
+            break
+        return " ".join([*lacking.owns, *lacking.misses])
 
     async def _live(self, placed: Placed) -> Manifest | None:
         try:
@@ -287,6 +332,44 @@ class Restoring:
             query={"fieldManager": MANAGER, **({"dryRun": "All"} if dry else {})},
             body=msgspec.json.encode(planned.made),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owners:
+    """Owners of an object, by name: references to those that are ``there``, those that are ``coming`` with it, and those
+    that are ``gone``.
+    """
+
+    there: dict[str, Manifest] = field(default_factory=dict)
+    coming: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+
+    @property
+    def names(self) -> list[str]:
+        """Of those that it can name, now or then."""
+        return [*self.there, *self.coming]
+
+    @property
+    def owns(self) -> list[str]:
+        return [f"{each} becomes its owner." for each in self.there]
+
+    @property
+    def misses(self) -> list[str]:
+        return [f"{each}, which owned it, does not exist." for each in self.gone]
+
+    def named_by(self, manifest: Manifest) -> Manifest:
+        """The object with these owners besides what owns it by a uid: an owner that came back takes its own place."""
+        was = manifest["metadata"].get("ownerReferences")
+        back = {_named(each) for each in self.there.values()}
+        kept = [each for each in was or () if "uid" in each and _named(each) not in back]
+        if (references := [*kept, *self.there.values()]) == (was or []):
+            return manifest
+        meta = {key: value for key, value in manifest["metadata"].items() if key != "ownerReferences"}
+        return {**manifest, "metadata": {**meta, **({"ownerReferences": references} if references else {})}}
+
+
+def _named(reference: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(reference.get(key) for key in ("apiVersion", "kind", "name"))
 
 
 async def _tried(planned: Planned, response: Response) -> Planned:

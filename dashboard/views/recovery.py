@@ -430,7 +430,7 @@ def _object(plan: Planned, order: RestoreOrder) -> dict[str, Any]:
     changed = max(sum(each.sign == "+" for each in lines), sum(each.sign == "-" for each in lines))
     differs = plan.does in ("update", "leave") or (plan.does == "refused" and plan.made is not None)
     word = WORDS[plan.does]
-    noted = differs and not lines and not plan.secret and plan.live is not None
+    noted = differs and not lines and not plan.lacks and not plan.secret and plan.live is not None
     if plan.does in ("update", "leave") and changed:
         word = f"{changed} {'line differs' if changed == 1 else 'lines differ'}"
     if plan.placed.kind == "PersistentVolumeClaim" and plan.does == "create":
@@ -446,7 +446,7 @@ def _object(plan: Planned, order: RestoreOrder) -> dict[str, Any]:
         ),
         "icon": "lock" if plan.secret else "file",
         "word": word,
-        "text": NOTED if noted else plan.text if plan.does != "leave" else "",
+        "text": NOTED if noted else plan.text if plan.does != "leave" or plan.lacks else "",
         "secret": plan.secret,
         "lines": lines,
         "choice": order.choice.conflict_of(plan.key) if differs and order.choice.conflict != "refuse" else "",

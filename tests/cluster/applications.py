@@ -164,7 +164,7 @@ spec:
   suspend: true
   template: {spec: {restartPolicy: Never, containers: [{name: load, image: "load:1"}]}}
 """
-# A kind of its own, and an object of it that owns a ConfigMap.
+# A kind of its own, and an object of it that owns a ConfigMap, which owns another one.
 CUSTOM = """
 apiVersion: {group}/v1
 kind: Backend
@@ -219,15 +219,20 @@ def install(api: Any, namespace: str, group: str) -> None:
     for one in yaml.safe_load_all(text.replace("{ns}", namespace).replace("{group}", group)):
         path = PLURALS.get(one["kind"], f"/apis/{group}/v1/namespaces/{{ns}}/backends")
         api.post(path.format(ns=namespace), one)
-    owner = api.get(f"/apis/{group}/v1/namespaces/{namespace}/backends/orders")
-    reference = {
-        "apiVersion": f"{group}/v1",
-        "kind": "Backend",
-        "name": "orders",
-        "uid": owner["metadata"]["uid"],
-    }
-    owned = {"metadata": {"name": "orders-state", "ownerReferences": [reference]}, "data": {"step": "3"}}
-    api.post(f"/api/v1/namespaces/{namespace}/configmaps", owned)
+    for name, owner, path in (
+        (
+            "orders-state",
+            (f"{group}/v1", "Backend", "orders"),
+            f"/apis/{group}/v1/namespaces/{{ns}}/backends",
+        ),
+        ("orders-cache", ("v1", "ConfigMap", "orders-state"), PLURALS["ConfigMap"]),
+        ("web-cache", ("apps/v1", "Deployment", "web"), PLURALS["Deployment"]),
+    ):
+        made = {"metadata": {"name": name}, "data": {"step": "3"}}
+        uid = api.get(f"{path.format(ns=namespace)}/{owner[2]}")["metadata"]["uid"]
+        reference = {**dict(zip(("apiVersion", "kind", "name"), owner, strict=True)), "uid": uid}
+        made["metadata"]["ownerReferences"] = [reference]
+        api.post(PLURALS["ConfigMap"].format(ns=namespace), made)
 
 
 def present(api: Any, path: str) -> dict[str, Any] | None:

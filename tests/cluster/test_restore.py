@@ -9,7 +9,7 @@ import io
 import json
 import secrets
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -63,6 +63,10 @@ class NoObjects:
 
     def reads(self, plural: str, namespace: str = "") -> bool:
         return True
+
+
+def owners_of(body: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
+    return body["metadata"].get("ownerReferences") or ()
 
 
 class Shop:
@@ -152,6 +156,7 @@ class Shop:
         """What of a backup is not there as it was."""
         found = []
         now = {(each.group, each.plural, each.name): each.body for each in self.entries(into)}
+        uids = {(each["kind"], each["metadata"]["name"]): each["metadata"]["uid"] for each in now.values()}
         for each in before:
             if left_out(each.group, each.plural, each.body):
                 continue
@@ -160,6 +165,9 @@ class Shop:
             if body is None:
                 found.append(f"{each.path}: missing")
                 continue
+            owners = {uids.get((one["kind"], one["name"])) for one in owners_of(each.body)} - {None}
+            if owners != {one["uid"] for one in owners_of(body)}:
+                found.append(f"{each.path}: owned by {owners_of(body)}")
             one, other = (comparable(each.group, each.plural, one) for one in (each.body, body))
             for made in (one, other):
                 made["metadata"].pop("namespace", None)
@@ -256,11 +264,6 @@ async def test_a_namespace_that_was_deleted_comes_back_as_it_was(
     now = full.api.get(f"/api/v1/namespaces/{full.namespace}/services/web")
     for ports in ("clusterIP", "ports"):
         assert now["spec"][ports] == web["spec"][ports]
-    # What belonged to an object belongs to the one that has its name now.
-    state = full.api.get(f"/api/v1/namespaces/{full.namespace}/configmaps/orders-state")
-    owner = full.api.get(f"/apis/{full.group}/v1/namespaces/{full.namespace}/backends/orders")
-    assert [each["uid"] for each in state["metadata"]["ownerReferences"]] == [owner["metadata"]["uid"]]
-
     # A second run changes nothing.
     versions = {each.path: each.body["metadata"]["resourceVersion"] for each in full.entries()}
     order = full.order(mara)
@@ -289,16 +292,37 @@ async def test_a_namespace_that_was_deleted_comes_back_as_it_was(
 
 async def test_into_another_namespace_beside_the_first(full: Shop, mara: Actor) -> None:
     before, other = full.entries(), full.elsewhere()
-    rows = await full.restored(mara, maps=[f"{full.namespace}={other}"])
+    maps = [f"{full.namespace}={other}"]
+    await full.restored(mara, maps=maps, only=["namespaces", "configmaps"])
+
+    async def differing(conflict: str) -> dict[str, str]:
+        shown = await restore_preview(
+            full.order(mara, maps=maps, only=["configmaps", *owning], conflict=conflict)
+        )
+        return {each.placed.name: each.text for each in shown.plans if each.does not in ("same", "create")}
+
+    # Objects whose owners come later.
+    owning = ["deployments", f"backends.{full.group}"]
+    owners = {"web-cache": "Deployment web", "orders-state": "Backend orders"}
+    assert await differing("update") == {
+        name: f"{owner} becomes its owner once it is restored." for name, owner in owners.items()
+    }
+    assert await differing("leave") == {
+        name: f"It exists and differs only in its owner, {owner}: it is left as it is."
+        for name, owner in owners.items()
+    }
+    change = await full.begin(mara, maps=maps, conflict="update")
+    rows = await full.ended(change)
+    assert await differing("update") == {}, "a second run changes nothing"
     assert {each: row for each, row in rows.items() if row[0] == "failed"} == {}
     assert full.differences(before, other) == []
     assert full.differences(before) == [], "the first one stays as it was"
     binding = full.api.get(f"/apis/rbac.authorization.k8s.io/v1/namespaces/{other}/rolebindings/runner")
     assert binding["subjects"][0]["namespace"] == other
-    operation = await Operation.objects.aget(change__action="restore")
+    operation = await Operation.objects.aget(change=change)
     (web,) = [each async for each in operation.results.filter(kind="Service", name="web")]
     assert "cluster IP and node ports are in use" in web.text
-    (settings,) = [each async for each in operation.results.filter(name="web-settings")]
+    settings = await OperationResult.objects.aget(name="web-settings", data__word="created")
     assert f"still name {full.namespace}" in settings.text
 
 
@@ -520,7 +544,7 @@ async def test_a_kill_at_every_step_of_the_journal(
     at, kills = 0, 0
     while True:
         into = full.elsewhere()
-        change = await full.begin(mara, maps=[f"{full.namespace}={into}"], only=KILLED_KINDS)
+        change = await full.begin(mara, maps=[f"{full.namespace}={into}"], only=KILLED)
         at += 1
         if not await killed_at(full, monkeypatch, at):
             break
@@ -530,13 +554,14 @@ async def test_a_kill_at_every_step_of_the_journal(
         rows = await full.ended(change, "b")
         assert {each: row for each, row in rows.items() if row[0] != "done"} == {}, at
         assert {word for _, word in rows.values()} <= {"created"}, (at, rows)
-        mine = [each for each in before if each.plural in KILLED_KINDS]
+        mine = [each for each in before if not {each.plural, f"{each.plural}/{each.name}"}.isdisjoint(KILLED)]
         assert full.differences(mine, into) == [], at
     await full.ended(change)
     assert kills >= 8, "each batch is recorded before and after it is sent"
 
 
-KILLED_KINDS = ["namespaces", "secrets", "services"]
+# Of the two ConfigMaps one owns the other: the batch of their kind is written at once, so that is named at the end.
+KILLED = ["namespaces", "configmaps/orders-cache", "configmaps/orders-state", "services"]
 
 
 class Killed(BaseException):
