@@ -84,7 +84,7 @@ def unschedulable(condition: ObjectCondition | None) -> str:
         return "the cluster has no nodes"
     every = causes(message)
     short = [cause.removeprefix("Insufficient ") for cause in every if cause.startswith("Insufficient ")]
-    others = [_cause(cause) for cause in every if not cause.startswith("Insufficient ")]
+    others = list(dict.fromkeys(_cause(cause) for cause in every if not cause.startswith("Insufficient ")))
     if short:
         room = f"{UNSCHEDULABLE}: insufficient {listed(short)}"
         return shorten(f"{room}; on other nodes {listed(others)}" if others else room, 140)
@@ -101,11 +101,17 @@ _CAUSES = {
     "node(s) didn't match pod topology spread constraints (missing required label)": "a missing topology label",
     "node(s) didn't match pod topology spread": "topology spread constraints",
     "node(s) didn't satisfy existing pods anti-affinity": "the anti-affinity of existing pods",
-    "node(s) didn't have free ports": "a host port in use",
+    "node(s) didn't have free ports": "its host port is in use",
     "node(s) had volume node affinity conflict": "volume node affinity conflict",
     "node(s) didn't match PersistentVolume's node affinity": "volume node affinity conflict",
     "node(s) exceed max volume count": "the node's volume limit is reached",
-    "node(s) were unschedulable": "cordoned",
+    "node(s) had no available volume zone": "the zone of its volume",
+    "node(s) didn't find available persistent volumes to bind": "no available volume fits its claim",
+    "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)": "a claim whose volume is gone",
+    "node(s) did not have enough free storage": "too little free storage",
+    "node has pod using PersistentVolumeClaim with the same name": "a ReadWriteOncePod claim in use by another pod",
+    "cannot allocate all claims": "no free devices for its ResourceClaims",
+    "node(s) were unschedulable": "cordoned nodes",
     "pod has unbound immediate PersistentVolumeClaims": "its volume claim is not bound yet",
     "Too many pods": "too many pods",
 }

@@ -332,6 +332,7 @@ _STEPS = {
     "Too many pods": "Add a node, or scale something down: each node runs only as many pods as its kubelet allows.",
     "exceed max volume count": "Add a node, or scale something down that uses volumes: a node can attach only so many.",
     "enough free storage": "Free capacity in the storage backend, or request less of it.",
+    "ReadWriteOncePod": "Wait for the pod that uses the claim to end, or delete it: only one can use it at a time.",
     "allocate all claims": "Look at its ResourceClaims: no node has the devices that they request free.",
     "olume": "Look at its claims: a volume bound to one zone or node ties the pod to it.",
     "{node.kubernetes.io/": "Look at the nodes: they are not ready, cordoned or under pressure.",
@@ -349,16 +350,22 @@ _BY_STATE = (
     "node(s) were unschedulable",
     "node(s) didn't match Pod's node affinity",
 )
+_TAINTS = "untolerated taints"
 _COMPARE = "Compare its node selector, affinity and tolerations with what the nodes offer."
 
 
 def _no_room(case: Case) -> Trouble:
     scheduled = case.condition("PodScheduled")
     why = unschedulable(scheduled).removeprefix(UNSCHEDULABLE).removeprefix(": ")
+    taints = _untolerated(case) if _TAINTS in why else []
+    if taints:
+        why = why.replace(_TAINTS, f"{_TAINTS if len(taints) > 1 else _TAINTS[:-1]} {listed(taints)}")
     asks = in_words(pod_amounts(case.pod.spec))
     rest = parts(f": {why}" if why else "", f"; it requests {asks}" if "nsufficient" in why and asks else "")
     message = scheduled.message if scheduled else ""
     text = next((text for sign, text in _STEPS.items() if sign in message), _COMPARE)
+    if taints and all(each.startswith(_BY_STATE[0]) for each in causes(message)):
+        text = f"Add a toleration for {taints[0]} to its pod template, or remove that taint from a node."
     evidence = because_of(scheduled)
     claims = tuple(_claim(case, name) for name in _UNUSABLE.findall(message))
     step = Step("Look at the claim.", claims[0]) if claims else case.look(text)
@@ -384,6 +391,18 @@ def _no_room(case: Case) -> Trouble:
         "pod-unschedulable", "warn", 50, "can't be scheduled", "can't be scheduled", rest, step,
         evidence, case.since("PodScheduled"), because=because, shared=f"node:{why}",
     )  # fmt: skip
+
+
+def _untolerated(case: Case) -> list[str]:
+    """The taints that keep it from nodes which its node selector and affinity allow, but for those of a node's state."""
+    found = (
+        f"{taint.key}={taint.value}" if taint.value else taint.key
+        for node in case.survey.all("nodes")[:LOOKED_AT]
+        if affinity_allows(node, case.pod.spec)
+        for taint in standing_taints(node, case.pod.spec)
+        if not taint.key.startswith(STATE_TAINT)
+    )
+    return list(dict.fromkeys(found))
 
 
 def _nodes_at_fault(case: Case, message: str) -> tuple[Ref, ...]:

@@ -249,7 +249,7 @@ def test_resource_claims_that_exist_are_not_the_cause() -> None:
         template, said="PodResourceClaim a: a conflict", conditions=[refused], resourceClaimStatuses=created
     )
     ((_, rule, text),) = told(world)
-    assert rule == "pod-unschedulable" and "cannot allocate all claims" in text
+    assert rule == "pod-unschedulable" and "no free devices for its ResourceClaims" in text
 
 
 @pytest.mark.parametrize(
@@ -525,3 +525,46 @@ def test_an_autoscaler_without_metrics_follows_from_the_apiservice_that_is_not_a
     (told_there,) = findings_for(world, "horizontalpodautoscalers", "shop", "web", NOW)
     assert told_there.step.text == "Caused by APIService v1beta1.metrics.k8s.io; nothing to do here."
     assert APISERVICES.key in read_for("horizontalpodautoscalers")
+
+
+def no_node(said: str, *nodes: dict[str, Any], **spec: Any) -> World:
+    refused = condition("PodScheduled", "False", "Unschedulable", f"0/2 nodes are available: {said}.")
+    made = pod(owner=None, phase="Pending", ready=False, node="", conditions=[refused])
+    made["status"].pop("containerStatuses")
+    made["spec"] |= spec
+    return World(("pods", made), *(("nodes", each) for each in nodes))
+
+
+def test_the_taints_that_keep_a_pod_from_its_nodes_are_told_by_name() -> None:
+    gpu = {"key": "dedicated", "value": "gpu", "effect": "NoSchedule"}
+    plane = {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}
+    said = "2 node(s) had untolerated taint(s)"
+    (found,) = findings(no_node(said, node("a", taints=[gpu]), node("b", taints=[gpu])), NOW)
+    assert text_of(found.text).endswith("can't be scheduled: untolerated taint dedicated=gpu.")
+    assert found.step.text == (
+        "Add a toleration for dedicated=gpu to its pod template, or remove that taint from a node."
+    )
+    both = node("a", taints=[gpu]), node("b", taints=[plane])
+    said = ", ".join(f"1 node(s) had untolerated taint {{{key}: }}" for key in (gpu["key"], plane["key"]))
+    ((_, _, text),) = told(no_node(said, *both))
+    assert text.endswith("untolerated taints dedicated=gpu and node-role.kubernetes.io/control-plane.")
+    tolerated = [{"key": "dedicated", "operator": "Exists"}]
+    ((_, _, text),) = told(no_node(f"1 Insufficient cpu, {said}", *both, tolerations=tolerated))
+    assert "; on other nodes untolerated taint node-role.kubernetes.io/control-plane" in text
+
+
+@pytest.mark.parametrize(
+    ("said", "why", "step"),
+    [
+        ("2 node(s) didn't find available persistent volumes to bind", "no available volume fits its claim", "Look"),
+        ("2 node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode",
+         "a ReadWriteOncePod claim in use by another pod", "Wait for the pod that uses the claim to end"),
+        ("2 node(s) did not have enough free storage", "too little free storage", "Free capacity"),
+        ("2 cannot allocate all claims", "no free devices for its ResourceClaims", "Look at its ResourceClaims"),
+    ],
+)  # fmt: skip
+def test_what_the_scheduler_says_of_volumes_and_devices_reads_as_a_sentence(
+    said: str, why: str, step: str
+) -> None:
+    (found,) = findings(no_node(said), NOW)
+    assert text_of(found.text).endswith(f"can't be scheduled: {why}.") and found.step.text.startswith(step)
