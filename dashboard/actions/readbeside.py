@@ -32,16 +32,20 @@ class ReadBeside:
 
 
 async def listed_beside(
-    transport: Transport, plural: str, namespace: str, **limits: Any
+    transport: Transport, plural: str, namespace: str, *, most: int = MAX_LISTED, **limits: Any
 ) -> tuple[Sequence[Any], bool]:
-    """The objects of a kind in a namespace, and whether these are all. ``limits`` are those of a request. Raises what the
-    API server says.
+    """The objects of a kind in a namespace, or in all ("", up to ``most`` or a few more), and whether these are all.
+    ``limits`` are those of a request. Raises what the API server says.
     """
-    kind = KINDS[plural]
+    kind, found = KINDS[plural], list[Any]()
     query = {"limit": str(MAX_LISTED)}
-    answer = await transport.request(
-        "GET", kind.gvr, namespace=namespace, query=query, accept=kind.accept, **limits
-    )
-    with reading_answers():
-        page = await off_loop(kind.decode_list, answer.body)
-    return page.items, not page.continue_
+    while True:
+        answer = await transport.request(
+            "GET", kind.gvr, namespace=namespace, query=query, accept=kind.accept, **limits
+        )
+        with reading_answers():
+            page = await off_loop(kind.decode_list, answer.body)
+        found += page.items
+        if not page.continue_ or len(found) >= most:
+            return found, not page.continue_
+        query = {**query, "continue": page.continue_}

@@ -57,6 +57,7 @@ from .confirmation import CANT_UNDO, require_reason, why_in
 from .operation import OperationAction, Plan, Run, Step, iso, operation_step, passed, result_counts
 from .permits import changes_required
 from .problems import Unconfirmed
+from .restore_addresses import with_addresses
 from .restore_scaling import with_scaling
 from .restore_traffic import with_traffic
 from .restore_values import with_breaks
@@ -382,6 +383,7 @@ async def restore_preview(order: RestoreOrder) -> RestorePreview:
     plans = await with_breaks(restoring, await planned_all(restoring, kept[:MAX_TRIED]), kept)
     plans = await with_scaling(order.transport, plans)
     plans = await with_traffic(order.transport, plans)
+    plans = await with_addresses(order.transport, plans)
     targets = targets_of(order.choice, kept)
     shown = Shown(
         **order_facts(order),

@@ -36,6 +36,8 @@ class ServiceSpec(Struct, frozen=True, gc=False):
     external_traffic_policy: str = ""
     internal_traffic_policy: str = ""
     publish_not_ready_addresses: bool = False
+    health_check_node_port: int = 0
+    load_balancer_ip: str = msgspec.field(name="loadBalancerIP", default="")
 
 
 class Ingress(Struct, frozen=True, gc=False):

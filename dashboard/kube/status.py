@@ -72,6 +72,8 @@ _MISTYPED = re.compile(
     r"failed to create typed patch object [^:]*: (?:errors:\s*)?(?P<field>[^:\s]+): (?P<what>[^:,\n]+).*",
     re.DOTALL,
 )
+# The one field of a Service that the API server checks too late to call it invalid (allocHealthCheckNodePort).
+_HEALTH_PORT = re.compile(r"failed to allocate requested HealthCheck NodePort \d+: (?P<what>.+)")
 _QUOTED_BODY = re.compile(r"error found in #\d+ byte of.*", re.DOTALL)
 
 
@@ -156,6 +158,9 @@ def _error(status: int, decoded: _Status, asked: Asked, retry_after: float | Non
             return Invalid(
                 f"{field}: {mistyped['what']}.", causes=(FieldCause(field, f"{mistyped['what']}."),)
             )
+        case 500 if untaken := _HEALTH_PORT.search(decoded.message):
+            field = "spec.healthCheckNodePort"
+            return Invalid(f"{field}: {untaken['what']}.", causes=(FieldCause(field, f"{untaken['what']}."),))
         case _ if status >= 500:
             return Unavailable(message, next_step="Look at the API server's health.", retry_after=retry_after)
         case _:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
+from dashboard.errors import FieldCause
 from dashboard.kinds.secrets import BACKUP_OF
 
 Manifest = dict[str, Any]
@@ -236,44 +237,43 @@ _OWN: Mapping[tuple[str, str], Callable[[Manifest], None]] = {
 
 # ---- Addresses of Services: kept where they are free
 
-
-def allocated(group: str, plural: str, manifest: Manifest) -> list[tuple[str, Manifest]]:
-    """A Service with all its addresses, then with fewer of them, each with what it has not: the first that the API
-    server takes is written. Of everything else only the object itself.
-    """
-    if (group, plural) != ("", "services"):
-        return [("", manifest)]
-    ports, addresses = _without_ports(manifest), _without_addresses(manifest)
-    tries = [("", manifest)]
-    if ports != manifest:
-        tries.append(("Its node ports are in use: new ones are allocated.", ports))
-    if addresses != manifest:
-        tries.append(("Its cluster IP is in use: a new one is allocated.", addresses))
-    if ports != manifest and addresses != manifest:
-        tries.append(
-            ("Its cluster IP and node ports are in use: new ones are allocated.", _without_addresses(ports))
-        )
-    return tries
+_NODE_PORT = re.compile(r"spec\.ports\[(\d+)\]\.nodePort")
 
 
 def without_allocated(group: str, plural: str, manifest: Manifest) -> Manifest:
     """Without the addresses and ports that the cluster hands out."""
-    return allocated(group, plural, manifest)[-1][1]
-
-
-def _without_addresses(service: Manifest) -> Manifest:
-    made = copy.deepcopy(service)
+    if (group, plural) != ("", "services"):
+        return manifest
+    made = copy.deepcopy(manifest)
     spec = _spec(made)
-    if spec.get("clusterIP") != "None":
-        for key in ("clusterIP", "clusterIPs"):
-            spec.pop(key, None)
-    return made
-
-
-def _without_ports(service: Manifest) -> Manifest:
-    made = copy.deepcopy(service)
-    spec = _spec(made)
+    _without_ips(spec)
     spec.pop("healthCheckNodePort", None)
     for port in spec.get("ports") or ():
         port.pop("nodePort", None)
     return made
+
+
+def _without_ips(spec: Manifest) -> None:
+    if spec.get("clusterIP") != "None":
+        for key in ("clusterIP", "clusterIPs"):
+            spec.pop(key, None)
+
+
+def given_up(manifest: Manifest, causes: Iterable[FieldCause]) -> tuple[Manifest, tuple[str, ...]]:
+    """A Service without the addresses that the API server refused, and what to say of each."""
+    made = copy.deepcopy(manifest)
+    spec, notes = _spec(made), []
+    for cause in causes:
+        if cause.field.startswith("spec.clusterIP"):
+            what, value = "cluster IP", spec.get("clusterIP")
+            _without_ips(spec)
+        elif cause.field == "spec.healthCheckNodePort":
+            what, value = "health check node port", spec.pop("healthCheckNodePort", None)
+        elif (port := _NODE_PORT.fullmatch(cause.field)) is not None:
+            what, value = "node port", spec["ports"][int(port[1])].pop("nodePort", None)
+        else:
+            continue
+        why = "is in use" if "already allocated" in cause.message else "is none that this cluster can use"
+        if value not in (None, "None"):
+            notes.append(f"Its {what} {value} {why}: a new one is allocated.")
+    return made, tuple(notes)

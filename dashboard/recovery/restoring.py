@@ -27,7 +27,7 @@ from dashboard.kube.warnings import warnings_of
 from dashboard.loop import off_loop
 
 from .choice import Choice
-from .cleaning import MISSHAPEN, Manifest, allocated, cleaned
+from .cleaning import MISSHAPEN, Manifest, cleaned, given_up
 from .comparing import comparable, same, updated
 from .holding import Held
 from .mapping import mapped, mentions
@@ -207,22 +207,12 @@ class Restoring:
         made = owners.named_by(wanted)
         base = replace(base, does="create", notes=tuple(notes), made=made, awaits=tuple(owners.coming))
         if self.scratch and only_tried(held.group, held.plural):
-            return replace(await self._first_taken(base, held), does="tried", notes=(ONLY_TRIED,))
+            return replace(
+                await _tried(*await self._first_taken(base, dry=True)), does="tried", notes=(ONLY_TRIED,)
+            )
         if not dry or base.placed.namespace in self.coming or (held.plural, held.group) in self.defined:
             return base
-        return await self._first_taken(base, held)
-
-    async def _first_taken(self, base: Planned, held: Held) -> Planned:
-        """With the addresses that are free, of a Service. Raises what the last try raised."""
-        tries = allocated(held.group, held.plural, base.made or {})
-        for words, made in tries:
-            tried = replace(base, made=made, notes=(*base.notes, words) if words else base.notes)
-            try:
-                return await _tried(tried, await self._send(tried, dry=True))
-            except Invalid:
-                if made is tries[-1][1]:
-                    raise
-        raise AssertionError("unreachable")
+        return await _tried(*await self._first_taken(base, dry=True))
 
     def _said(self, held: Held, wanted: Manifest) -> list[str]:
         """What somebody should know of an object that is created."""
@@ -281,15 +271,21 @@ class Restoring:
         """Writes what was planned without a dry run, and gives the object as it is then. Raises a ClusterError."""
         if planned.does == "update":
             return planned, read_object((await self._send(planned, dry=False)).body)
-        tries = allocated(held.group, held.plural, planned.made or {})
-        for words, made in tries:
-            tried = replace(planned, made=made, notes=(*planned.notes, words) if words else planned.notes)
+        tried, response = await self._first_taken(planned, dry=False)
+        return tried, read_object(response.body)
+
+    async def _first_taken(self, planned: Planned, *, dry: bool) -> tuple[Planned, Response]:
+        """Creates an object; a Service without those of its addresses that the API server refuses."""
+        while True:
             try:
-                return tried, read_object((await self._send(tried, dry=False)).body)
-            except Invalid:
-                if made is tries[-1][1]:
+                return planned, await self._send(planned, dry=dry)
+            except Invalid as error:
+                if (planned.placed.gvr.group, planned.placed.gvr.plural) != ("", "services"):
                     raise
-        raise AssertionError("unreachable")
+                made, notes = given_up(planned.made or {}, error.causes)
+                if not notes:
+                    raise
+                planned = replace(planned, made=made, notes=(*planned.notes, *notes))
 
     async def own(self, held: Held, uid: str) -> str:
         """Names, on an object that this restore wrote (``uid``), the owners that came after it; what became of that, in

@@ -311,6 +311,19 @@ async def test_into_another_namespace_beside_the_first(full: Shop, mara: Actor) 
         name: f"It exists and differs only in its owner, {owner}: it is left as it is."
         for name, owner in owners.items()
     }
+    (web,) = [each.body["spec"] for each in before if (each.plural, each.name) == ("services", "web")]
+    taken = [
+        f"Its {what} {value} is in use: a new one is allocated."
+        for what, value in (
+            ("cluster IP", web["clusterIP"]), ("node port", web["ports"][0]["nodePort"]),
+            ("health check node port", web["healthCheckNodePort"]),
+        )
+    ]  # fmt: skip
+    for into in (other, full.elsewhere()):  # the second one is not there yet: nothing in it can be tried
+        only = ["namespaces", "services/web"]
+        shown = await restore_preview(full.order(mara, maps=[f"{full.namespace}={into}"], only=only))
+        told = shown.plans[-1].text.replace(f" by Service {full.namespace}/web", "")
+        assert [each for each in taken if each not in told] == [], told
     change = await full.begin(mara, maps=maps, conflict="update")
     rows = await full.ended(change)
     assert await differing("update") == {}, "a second run changes nothing"
@@ -321,7 +334,7 @@ async def test_into_another_namespace_beside_the_first(full: Shop, mara: Actor) 
     assert binding["subjects"][0]["namespace"] == other
     operation = await Operation.objects.aget(change=change)
     (web,) = [each async for each in operation.results.filter(kind="Service", name="web")]
-    assert "cluster IP and node ports are in use" in web.text
+    assert web.text == " ".join(taken)
     settings = await OperationResult.objects.aget(name="web-settings", data__word="created")
     assert f"still name {full.namespace}" in settings.text
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dashboard.actions.restore_addresses import with_addresses
 from dashboard.actions.restore_scaling import with_scaling
 from dashboard.actions.restore_traffic import with_traffic
 from dashboard.actions.restore_words import restore_words
@@ -239,3 +240,39 @@ async def test_requests_that_are_answered_no_more_and_drains_that_block_are_told
     budget = {"maxUnavailable": 0, "selector": {"matchLabels": labels}}
     assert "node drains will block" in (await told(plan("poddisruptionbudgets", "web", budget))).text
     assert (await told(plan("poddisruptionbudgets", "web", budget | {"maxUnavailable": 1}))).notes == ()
+
+
+@pytest.mark.parametrize("readable", [True, False])
+async def test_addresses_that_other_services_have_are_told_with_what_becomes_of_them(readable: bool) -> None:
+    """The second page of the cluster's Services has the one that holds them all."""
+    old = {
+        "clusterIPs": ["10.0.0.24"], "ports": [{"port": 80, "nodePort": 30080}], "healthCheckNodePort": 30999,
+    }  # fmt: skip
+    balancer = {"loadBalancer": {"ingress": [{"ip": "192.0.2.7"}]}}
+    holder = {"metadata": {"name": "web", "namespace": "old"}, "spec": old, "status": balancer}
+    pages = [{"metadata": {"continue": "more"}, "items": []}, {"metadata": {}, "items": [holder]}]
+
+    class Services:
+        async def request(self, method: str, gvr: Any, *, query: dict[str, str], **_: Any) -> Any:
+            if not readable:
+                raise Forbidden("no", verb="list", resource=gvr.plural)
+            return SimpleNamespace(body=json.dumps(pages["continue" in query]).encode())
+
+    transport: Any = Services()
+    free = plan("services", "free", {"clusterIPs": ["None"], "ports": [{"port": 80}]})
+    wants = {
+        "clusterIPs": ["10.0.0.24"],
+        "ports": [{"port": 80, "nodePort": 30999}],
+        "loadBalancerIP": "192.0.2.7",
+    }
+    told, alone = await with_addresses(transport, [plan("services", "web", wants), free])
+    assert alone.notes == ()
+    taken = (
+        "Its cluster IP 10.0.0.24 is in use by Service old/web: a new one is allocated.",
+        "Its node port 30999 is in use by Service old/web: a new one is allocated.",
+        "Its load balancer IP 192.0.2.7 is in use by Service old/web: its load balancer may refuse it.",
+    )
+    unread = (
+        "Not all Services could be read: those of its addresses that are in use are replaced by new ones."
+    )
+    assert told.notes == (taken if readable else (unread,))

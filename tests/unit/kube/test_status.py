@@ -103,6 +103,16 @@ def test_a_manifest_that_its_schema_does_not_know_is_invalid_and_its_value_nobod
     assert "canary" not in error.message
 
 
+def test_a_health_check_node_port_that_is_taken_is_invalid() -> None:
+    """The API server calls it an error of its own."""
+    message = "Internal error occurred: failed to allocate requested HealthCheck NodePort 31999: "
+    error = error_from_response(500, body(f"{message}provided port is already allocated"), PODS)
+    assert isinstance(error, errors.Invalid)
+    assert error.causes == (
+        errors.FieldCause("spec.healthCheckNodePort", "provided port is already allocated."),
+    )
+
+
 def test_retry_after_comes_from_the_header_or_the_details() -> None:
     error = error_from_response(429, body(details={"retryAfterSeconds": 5}), PODS)
     assert isinstance(error, errors.TooManyRequests)

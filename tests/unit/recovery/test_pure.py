@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from dashboard.errors import BadInput
+from dashboard.errors import BadInput, FieldCause
 from dashboard.kinds import KINDS
 from dashboard.recovery.choice import Choice, Chosen
-from dashboard.recovery.cleaning import LAST_APPLIED, TOKEN, allocated, cleaned, left_out
+from dashboard.recovery.cleaning import LAST_APPLIED, TOKEN, cleaned, given_up, left_out
 from dashboard.recovery.comparing import comparable, same, updated
 from dashboard.recovery.holding import Held, after_owners
 from dashboard.recovery.mapping import mapped, mentions, read_maps
@@ -212,16 +212,28 @@ def test_owners_are_named_without_their_uids() -> None:
     assert cleaned("", "configmaps", owned)["metadata"]["ownerReferences"] == owners
 
 
-def test_a_service_keeps_its_addresses_first_and_gives_them_up_one_by_one() -> None:
-    tries = allocated("", "services", cleaned("", "services", SERVICE))
-    has = [("clusterIP" in made["spec"], "nodePort" in made["spec"]["ports"][0]) for _, made in tries]
-    assert has == [(True, True), (True, False), (False, True), (False, False)]
-    assert tries[0][0] == "" and all(words for words, _ in tries[1:])
-    headless = copy.deepcopy(SERVICE)
-    headless["spec"] |= {"type": "ClusterIP", "clusterIP": "None", "clusterIPs": ["None"]}
-    headless["spec"]["ports"][0].pop("nodePort")
-    ((_, made),) = allocated("", "services", cleaned("", "services", headless))
-    assert made["spec"]["clusterIP"] == "None"
+def test_a_service_gives_up_the_addresses_that_are_refused_and_keeps_the_others() -> None:
+    service = cleaned("", "services", SERVICE)
+    service["spec"] |= {"healthCheckNodePort": 30999}
+    service["spec"]["ports"].append({"name": "admin", "port": 81, "nodePort": 30081})
+    made, notes = given_up(
+        service, [FieldCause("spec.ports[1].nodePort", "provided port is already allocated")]
+    )
+    assert notes == ("Its node port 30081 is in use: a new one is allocated.",)
+    assert service["spec"]["ports"][1].pop("nodePort") and made == service, "all else stays"
+    made, notes = given_up(
+        made, [FieldCause("spec.clusterIPs", "failed to allocate IP 10.0.0.24: not in the valid range")]
+    )
+    assert notes == ("Its cluster IP 10.0.0.24 is none that this cluster can use: a new one is allocated.",)
+    assert {"clusterIP", "clusterIPs"}.isdisjoint(made["spec"])
+    made, notes = given_up(
+        made, [FieldCause("spec.healthCheckNodePort", "provided port is already allocated.")]
+    )
+    assert notes == ("Its health check node port 30999 is in use: a new one is allocated.",)
+    assert given_up(made, [FieldCause("spec.clusterIPs", ""), FieldCause("spec.ports[0].port", "")]) == (
+        made,
+        (),
+    )
 
 
 SHAPES: list[tuple[str, str, Body]] = [
