@@ -153,6 +153,15 @@ REFUSED = (
         ({"httpGet": {"port": 8081, "scheme": "HTTPS"}}, [], 'probe failed: Get "https://10.0.0.5": http: server gave HTTP response to HTTPS client', "it speaks HTTP, not HTTPS", "Set scheme: HTTP in the probe."),
         ({"httpGet": {"port": "http"}}, [8080], 'probe errored and resulted in unknown state: strconv.Atoi: parsing "http": invalid syntax', "no port of the container has the name http", "Correct the probe's port."),
         ({"exec": {"command": ["curl"]}}, [], 'probe errored and resulted in unknown state: exec: "curl": executable file not found in $PATH', "its command curl is not in the image", "Correct the probe's command."),
+        ({"exec": {"command": ["psql"]}}, [], "probe failed: psql: connection refused\nIs the server running?", "its command says: psql: connection refused Is the server running?", "Read its log to see why."),
+        ({"exec": {"command": ["check"]}}, [], "probe failed: context deadline exceeded: etcd", "its command says: context deadline exceeded: etcd", "Read its log to see why."),
+        ({"exec": {"command": ["check"]}}, [], "probe failed: ", "its command fails and prints nothing", "Read its log to see why."),
+        ({"exec": {"command": ["sleep"]}}, [], 'probe failed: command timed out: "sleep 9" timed out after 1s', "no answer within 1 s", "Read its log to see why."),
+        ({"grpc": {"port": 9090}}, [], 'probe failed: service unhealthy (responded with "NOT_SERVING")', "it answers NOT_SERVING", "Read its log to see why."),
+        ({"grpc": {"port": 9090}}, [], "probe failed: error: this server does not implement the grpc health protocol (grpc.health.v1.Health): unknown service",
+         "it does not implement the gRPC health protocol", "Serve grpc.health.v1.Health in the container, or use a probe of another kind."),
+        (HTTP, [], 'probe failed: Get "http://10.0.0.5:8081/ready": EOF', "it closes the connection without an answer", "Read its log to see why."),
+        (HTTP, [], 'probe failed: Get "http://10.0.0.5:8081/ready": dial tcp 10.0.0.5:8081: connect: no route to host', "its node cannot reach the pod's address", "Look at the network plug-in's pod on its node."),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("which", ["readiness", "liveness"])
@@ -176,7 +185,7 @@ def test_what_a_command_prints_is_no_word_of_the_kubelet() -> None:
             ("Unhealthy", "Readiness probe failed: connection refused", 1),
         )
     )[1]
-    assert said == "gets no traffic: container app fails its readiness probe."
+    assert said.endswith("app fails its readiness probe: its command says: connection refused.")
 
 
 def test_a_sidecar_that_has_not_started_holds_up_the_pod_and_not_its_volumes() -> None:
