@@ -69,6 +69,9 @@ _REASONS = {
         "Set its imagePullPolicy to IfNotPresent, or load the image onto the node.",
     ),
 }
+_UNKNOWN = Refusal(
+    "pod-image-pull", "the registry returned no image", "Look at the pod's events.", page="events"
+)
 # What registries and runtimes answer; the first that is found speaks.
 _ANSWERS = tuple(
     (re.compile(pattern, re.IGNORECASE), refusal)
@@ -81,6 +84,24 @@ _ANSWERS = tuple(
                 "Sign the image, or correct the signature policy of the container runtime on its node.",
             ),
         ),
+        (
+            r"short-name .* did not resolve to an alias|short-name resolution enforced",
+            Refusal(
+                "pod-image-name",
+                "it names no registry, and the container runtime of its node assumes none",
+                "Write the image with its registry, such as docker.io/library/nginx.",
+                page="image",
+            ),
+        ),
+        (
+            r"content digest \S+ not found|failed to get reader from content store",
+            Refusal(
+                "pod-image-pull",
+                "a part of what was pulled earlier is gone from its node",
+                "Remove the image from its node, so that it is pulled again; if that does not help, push it again.",
+            ),
+        ),
+        (r"unexpected media type", _UNKNOWN),
         (
             r"no match for platform|no matching manifest|exec format",
             Refusal(
@@ -144,18 +165,20 @@ _ANSWERS = tuple(
         ),
     )
 )
-_UNKNOWN = Refusal(
-    "pod-image-pull", "the registry returned no image", "Look at the pod's events.", page="events"
-)
+# Why a registry cannot be reached, and what to do where that is not to look at its name and the network.
+_RENEW = "Renew the registry's certificate."
+_TRUST = "Have the container runtime of the nodes trust the registry's authority."
+_PLAIN = "Serve the registry by HTTPS, or configure it in the container runtime of the nodes as one that speaks HTTP."
 _PLACES = {
-    "no such host": "its host name can't be resolved",
-    "server misbehaving": "its host name can't be resolved",
-    "x509": "its certificate is not trusted",
-    "HTTP response to HTTPS": "it speaks HTTP, not HTTPS",
-    "refused": "connection refused",
-    "timeout": "the connection timed out",
-    "timed out": "the connection timed out",
-    "deadline exceeded": "the connection timed out",
+    "no such host": ("its host name can't be resolved", ""),
+    "server misbehaving": ("its host name can't be resolved", ""),
+    "certificate has expired": ("its certificate has expired", _RENEW),
+    "x509": ("its certificate is not trusted", _TRUST),
+    "HTTP response to HTTPS": ("it speaks HTTP, not HTTPS", _PLAIN),
+    "refused": ("connection refused", ""),
+    "timeout": ("the connection timed out", ""),
+    "timed out": ("the connection timed out", ""),
+    "deadline exceeded": ("the connection timed out", ""),
 }
 
 
@@ -183,9 +206,9 @@ def _told(case: Case, status: ContainerStatus) -> Trouble:
         why = parts(said)
     step = case.image_step(refusal.step) if page == "image" else case.look(refusal.step, page)
     if rule == "pod-registry-unreachable":
-        why = parts(
-            f"registry {registry_of(image)} cannot be reached from its node{_place(without_image(image, answer))}"
-        )
+        place, mend = _place(without_image(image, answer))
+        why = parts(f"registry {registry_of(image)} cannot be reached from its node{place}")
+        step = case.look(mend or refusal.step, page)
     if rule in ("pod-image-denied", "pod-image-not-found", "pod-image-pull"):
         secret = _missing_secret(case)
         if secret and rule == "pod-image-not-found":  # most registries say so of a tag alone
@@ -245,9 +268,9 @@ def _pull_events(answer: str, events: list[Event]) -> tuple[Evidence, ...]:
     return reported(next((event for event in events if event.message == answer), None))
 
 
-def _place(answer: str) -> str:
-    why = next((words for sign, words in _PLACES.items() if sign.lower() in answer.lower()), "")
-    return f": {why}" if why else ""
+def _place(answer: str) -> tuple[str, str]:
+    found = next((said for sign, said in _PLACES.items() if sign.lower() in answer.lower()), None)
+    return (f": {found[0]}", found[1]) if found else ("", "")
 
 
 def _unread_secret(case: Case) -> tuple[str, str] | None:

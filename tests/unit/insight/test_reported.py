@@ -86,6 +86,26 @@ def test_an_images_own_name_is_no_reason(image: str, message: str, why: str) -> 
     assert why in first(world(manifest))[1]
 
 
+@pytest.mark.parametrize(
+    ("message", "rule", "why", "step"),
+    [
+        ("tls: failed to verify certificate: x509: certificate signed by unknown authority", "pod-registry-unreachable", "its certificate is not trusted", "Have the container runtime"),
+        ("x509: certificate has expired or is not yet valid", "pod-registry-unreachable", "its certificate has expired", "Renew the registry's certificate"),
+        ("http: server gave HTTP response to HTTPS client", "pod-registry-unreachable", "it speaks HTTP, not HTTPS", "Serve the registry by HTTPS"),
+        ("dial tcp: lookup reg.example: no such host", "pod-registry-unreachable", "its host name can't be resolved", "Check the name of the registry"),
+        ('short-name "nginx:latest" did not resolve to an alias and no unqualified-search registries are defined', "pod-image-name", "it names no registry", "Write the image with its registry"),
+        ("failed to extract layer sha256:a: failed to get reader from content store: content digest sha256:a: not found",
+         "pod-image-pull", "gone from its node", "Remove the image from its node"),
+        ("unexpected media type text/html for sha256:a: not found", "pod-image-pull", "unexpected media type text/html", "Look at the pod's events"),
+    ],
+)  # fmt: skip
+def test_an_image_that_does_not_come_says_what_brings_it(
+    message: str, rule: str, why: str, step: str
+) -> None:
+    found = first(world(pending("ImagePullBackOff", message)))
+    assert found[0] == rule and why in found[1] and found[2].startswith(step), found
+
+
 def test_a_pull_secret_that_the_kubelet_misses_needs_no_right_to_read_secrets() -> None:
     said = (
         "Unable to retrieve some image pull secrets (regcred); attempting to pull the image may not succeed."
