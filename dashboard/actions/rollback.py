@@ -147,7 +147,7 @@ def _earlier(target: Target, found: Sequence[Revision], now: Revision | None) ->
     if not others:
         raise Invalid(
             f"{target} has no earlier revision to roll back to.",
-            next_step="Revisions are kept by its revisionHistoryLimit, from its first change on.",
+            next_step="Revisions are kept from its first change on, and none where its revisionHistoryLimit is 0.",
         )
     return others[0]
 
@@ -157,7 +157,8 @@ def _numbered(target: Target, found: Sequence[Revision], number: int, field: str
         if one.number == number:
             return one
     kept = listed(str(one.number) for one in found)
-    raise BadInput(f"{target} has no revision {number}{f': {kept} are kept' if kept else ''}.", field=field)
+    kept = f": only {kept} is kept" if len(found) == 1 else f": {kept} are kept" if found else ""
+    raise BadInput(f"{target} has no revision {number}{kept}.", field=field)
 
 
 def _choice(

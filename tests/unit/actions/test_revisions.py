@@ -177,6 +177,11 @@ def test_wrong_revisions_are_told_in_words(old: str, new: str, field: str, words
     assert (wrong.value.field, wrong.value.message) == (field, words)
 
 
+def test_one_revision_is_not_told_like_a_count() -> None:
+    with pytest.raises(BadInput, match=r"has no revision 1: only 3 is kept\.$"):
+        revisions_compared(target(), FOUND[:1], FOUND[0], "1", "")
+
+
 def test_where_there_is_but_one_there_is_nothing_to_compare_it_with() -> None:
     with pytest.raises(Invalid, match="no earlier revision"):
         revisions_compared(target(), FOUND[:1], FOUND[0], "3", "")
