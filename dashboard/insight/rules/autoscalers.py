@@ -26,7 +26,7 @@ from dashboard.kinds.horizontalpodautoscalers import HorizontalPodAutoscaler
 from dashboard.kinds.meta import ObjectCondition, find_condition
 from dashboard.kinds.metrics import name_of, unread
 from dashboard.kinds.references import kind_title, meant, title
-from dashboard.kinds.rows import listed
+from dashboard.kinds.rows import listed, shorten
 
 from .apiservices import ref_of as apiservice
 
@@ -36,6 +36,9 @@ MEASURING = timedelta(minutes=2)
 PEAK = timedelta(minutes=15)
 
 _NO_REQUEST = re.compile(r"missing request for (\w+)(?: in container (\S+))?")
+_SCALE = re.compile(
+    r"^the HPA controller was unable to (?:get the target's current|update the target) scale: "
+)
 _UNREADY = (
     "did not receive metrics for targeted pods"  # pods might be unready, it says (replica_calculator.go)
 )
@@ -132,8 +135,11 @@ def _cannot_scale(survey: Observed, one: HorizontalPodAutoscaler, ref: Ref) -> F
     if able is None or able.status != "False" or able.reason == "BackoffBoth":
         return None
     target = target_of(one)
+    said = _SCALE.sub("", able.message)
     step = Step(f"Check that {title(target)} exists and has a scale of its own.", target)
-    how = f"cannot scale {title(target)}"
+    if able.reason == "FailedUpdateScale":
+        step = Step("Correct what the API server rejects; a conflict passes by itself.", target)
+    how = f"cannot scale {title(target)}{f': {shorten(said)}' if said else ''}".rstrip(".")
     return _finding(one, ref, "autoscaler-cannot-scale", "bad", 54, how, step, able)
 
 

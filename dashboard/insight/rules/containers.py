@@ -250,6 +250,9 @@ def keeps_crashing(case: Case) -> Trouble | None:
         if ended is not None:
             rest = parts(": ", *exits(status, ended))
             step = case.log_step("Read the log of its previous run.", status)
+            if ended.reason == "Completed":
+                text = "Give it a command that keeps running, or run it as a Job or CronJob if its work ends."
+                step = case.log_step(text, status)
             return Trouble(
                 "pod-crash-loop", "bad", 66, "keeps crashing", "keep crashing", rest, step,
                 (*ended_as(status, ended), *_backing_off(status)), case.trouble_since(status, ended), case.log(status),

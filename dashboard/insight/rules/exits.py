@@ -8,6 +8,7 @@ from dashboard.kinds.podstatus import ContainerStatus, Terminated
 from dashboard.kinds.rows import plural
 
 # By convention of shells (126 and up: POSIX 2.8.2) and of container runtimes.
+SIGNALS = 64  # codes above are a program's own, such as those of Windows
 _CODES = {
     0: "although it should keep running",
     1: "application error",
@@ -24,6 +25,7 @@ _CODES = {
     139: "segmentation fault (SIGSEGV)",
     141: "broken pipe (SIGPIPE)",
     143: "it was terminated (SIGTERM)",
+    159: "a system call that its seccomp profile does not allow (SIGSYS)",
     255: "unknown error, or the node stopped meanwhile",
 }
 _REASONS = {
@@ -38,7 +40,7 @@ def meaning(ended: Terminated) -> str:
     if ended.reason in _REASONS:
         return _REASONS[ended.reason]
     known = _CODES.get(ended.exit_code)
-    if known is None and (ended.signal or ended.exit_code > 128):
+    if known is None and (ended.signal or 128 < ended.exit_code <= 128 + SIGNALS):
         return f"terminated by signal {ended.signal or ended.exit_code - 128}"
     return known or "application error"
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from dashboard.insight.finding import Evidence, Finding, Known, Severity, Step, stands, subject
+from dashboard.insight.finding import Evidence, Finding, Known, Severity, Step, reported, stands, subject
 from dashboard.insight.observed import Observed
 from dashboard.insight.words import code, parts
 from dashboard.kinds.base import Ref
 from dashboard.kinds.ingresses import Ingress, ServiceBackend
-from dashboard.kinds.rows import listed
+from dashboard.kinds.rows import listed, shorten
 from dashboard.kinds.services import ServicePort
 
 from .serviceports import port_ends
@@ -180,6 +180,8 @@ def _classes_with_addresses(survey: Observed) -> frozenset[str]:
     )
 
 
+# How the reasons of Events begin by which ingress controllers say what keeps them from serving one.
+_REFUSALS = ("Failed", "Reject", "Sync", "Translate")
 _CLASS_BY = ("spec.ingressClassName", "annotation kubernetes.io/ingress.class")
 
 
@@ -203,9 +205,14 @@ def _no_address(survey: Observed, ingress: Ingress, ref: Ref, served: frozenset[
         why = "it names no IngressClass, and none is the default"
         text_step = f"Set ingressClassName to {listed(sorted(one.metadata.name for one in classes))}."
         step = Step(text_step.replace(" and ", " or "), ref, "yaml")
+    says = (one for one in survey.events(ingress.metadata.uid) if one.reason.startswith(_REFUSALS))
+    if (event := next(says, None)) is not None:
+        others, why = True, f"its controller says: {shorten(event.message).rstrip('.')}"
+        step = Step("Correct what its controller names.", ref, "events")
     text = parts(*subject(ref), f" has no address: {why}.")
     severity: Severity = "warn" if others else "note"
     evidence = (
+        *reported(event),
         *stands(_CLASS_BY[ingress.by_annotation], name or "not set"),
         *stands("status.loadBalancer.ingress", "empty"),
     )

@@ -38,6 +38,10 @@ _PRESSURE: dict[str, tuple[ClusterRule, str, str]] = {
         "Look at the network plug-in's pod on it.",
     ),
 }  # fmt: skip
+# pkg/kubelet/runtime.go, with what the container runtime says of its network.
+_NETWORK = re.compile(
+    r"reason:NetworkPluginNotReady message:(?:Network plugin returns error: )?(.+)", re.DOTALL
+)
 _MINOR = re.compile(r"v?1\.(\d{1,4})\.")
 
 
@@ -57,8 +61,12 @@ def unready(survey: Observed, known: Known) -> Iterator[Finding]:
             yield Finding("node-silent", "bad", 90, ref, text, step, evidence, since, shared="silent")
         else:
             why = f": {_first(ready.message)}" if ready.message else ""
+            todo = "Check its kubelet, its container runtime and its network plug-in."
+            if found := _NETWORK.search(ready.message):
+                why = f": its network plug-in is not ready: {_first(found[1])}"
+                todo = "Look at the network plug-in's pod on it, or install one."
             text = parts(*subject(ref), f" is not ready{why}.")
-            step = Step("Check its kubelet, its container runtime and its network plug-in.", ref, "events")
+            step = Step(todo, ref, "events")
             shared = _first(ready.message)
             yield Finding("node-not-ready", "bad", 89, ref, text, step, evidence, since, shared=shared)
 

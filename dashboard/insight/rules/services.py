@@ -315,11 +315,12 @@ def _pending(survey: Observed, service: Service, ref: Ref) -> Finding | None:
         return None
     if not survey.older(created, BALANCING):
         return None
-    event = survey.event(service.metadata.uid, "SyncLoadBalancerFailed", "CreatingLoadBalancerFailed")
+    # Each controller has reasons of its own; those of endpoints are about something else.
+    event = next((one for one in survey.events(service.metadata.uid) if "Endpoint" not in one.reason), None)
     if event is not None:
-        why, text_step = (
-            f"provisioning fails: {shorten(_ENSURING.sub('', event.message)).rstrip('.')}",
-            "Look at the cloud provider's message, and correct the Service's annotations.",
+        why = f"provisioning fails: {shorten(_ENSURING.sub('', event.message)).rstrip('.')}"
+        text_step = (
+            "Correct what its controller names: the Service's annotations, an address pool or a permission."
         )
     else:
         why = "no controller in this cluster provisions load balancers, or provisioning is still in progress"

@@ -587,9 +587,10 @@ WORKLOADS: dict[str, Example] = {
         "Create Deployment web, or correct scaleTargetRef.", "spec.scaleTargetRef: Deployment web",
     ),
     "autoscaler-cannot-scale": Example(
-        _scaler(condition("AbleToScale", "False", "FailedUpdateScale", "conflict")), SCALER, "bad",
-        "HorizontalPodAutoscaler web in shop cannot scale Deployment web.",
-        "Check that Deployment web exists and has a scale of its own.", "Condition AbleToScale: False, FailedUpdateScale",
+        _scaler(condition("AbleToScale", "False", "FailedUpdateScale", "the HPA controller was unable to update the target "
+            'scale: Deployment.apps "web" is invalid: spec.replicas: no')), SCALER, "bad",
+        'HorizontalPodAutoscaler web in shop cannot scale Deployment web: Deployment.apps "web" is invalid: spec.replicas: no.',
+        "Correct what the API server rejects; a conflict passes by itself.", "Condition AbleToScale: False, FailedUpdateScale",
     ),
     "autoscaler-no-metrics": Example(
         _scaler(condition("ScalingActive", "False", "FailedGetResourceMetric", "unable to get metrics for resource cpu")),

@@ -169,7 +169,9 @@ def test_pull_secrets_are_not_missed_where_secrets_may_not_be_listed() -> None:
         (137, "it was killed (SIGKILL), by the kernel or because it did not stop within its grace period"),
         (139, "segmentation fault (SIGSEGV)"),
         (143, "it was terminated (SIGTERM)"),
-        (159, "terminated by signal 31"),
+        (158, "terminated by signal 30"),
+        (159, "a system call that its seccomp profile does not allow (SIGSYS)"),
+        (3221225477, "application error"),
         (0, "although it should keep running"),
     ],
 )

@@ -699,6 +699,56 @@ def test_a_load_balancer_that_fails_says_why() -> None:
     assert first(made)[1] == "has no external IP: provisioning fails: could not find any suitable subnets."
 
 
+@pytest.mark.parametrize("reason", ["AllocationFailed", "FailedDeployModel"])
+def test_a_load_balancers_controller_of_any_kind_is_heard(reason: str) -> None:
+    made = World(
+        ("services", service(type="LoadBalancer")), ("services", service("other", type="LoadBalancer"))
+    )
+    made.add("events", event("services-web", reason, "no available IPs", kind="Service"))
+    made.add("events", event("services-other", "FailedToUpdateEndpoint", "a conflict", kind="Service"))
+    said = [text_of(one.text) for one in findings(made, NOW) if one.rule == "service-pending"]
+    assert [each.partition(" in shop ")[2] for each in sorted(said, reverse=True)] == [
+        "has no external IP: provisioning fails: no available IPs.",
+        "has no external IP: no controller in this cluster provisions load balancers, or provisioning is still in progress.",
+    ]
+
+
+def test_an_ingress_without_an_address_says_what_its_controller_does() -> None:
+    made = World(("ingresses", ingress("web", address=False)))
+    made.add("events", event("ingresses-shop", "BadConfig", "of a certificate", kind="Ingress", minutes=1))
+    assert "assigned one" in first(made)[1]
+    made.add(
+        "events", event("ingresses-shop", "FailedBuildModel", "couldn't resolve subnets", kind="Ingress")
+    )
+    (found,) = findings(made, NOW)
+    assert (found.severity, found.step.text) == ("warn", "Correct what its controller names.")
+    assert text_of(found.text).endswith("has no address: its controller says: couldn't resolve subnets.")
+
+
+def test_a_network_plug_in_that_is_not_ready_is_why_its_node_is_not() -> None:
+    sick = node(ready="False")
+    sick["status"]["conditions"][0]["message"] = (
+        "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin "
+        "returns error: cni plugin not initialized"
+    )
+    (found,) = findings(World(("nodes", sick)), NOW)
+    assert text_of(found.text) == (
+        "Node node-1 is not ready: its network plug-in is not ready: cni plugin not initialized."
+    )
+    assert found.step.text.startswith("Look at the network plug-in's pod")
+
+
+def test_a_container_that_completes_where_it_should_run_is_not_sent_to_an_empty_log() -> None:
+    ending = alone(
+        ready=False,
+        state=waiting("CrashLoopBackOff"),
+        last=ended(0, "Completed"),
+        restarts=4,
+        conditions=PLACED,
+    )
+    assert first(world(ending))[2].startswith("Give it a command that keeps running, or run it as a Job")
+
+
 def test_an_autoscaler_of_pods_that_are_not_ready_does_not_blame_metrics_server() -> None:
     said = "failed to get cpu utilization: did not receive metrics for targeted pods (pods might be unready)"
     scaler = {
