@@ -67,10 +67,19 @@ def _allow_one(spec: dict[str, Any], _: str) -> None:
     spec["maxUnavailable"] = 1
 
 
+def _cpu_metric(spec: dict[str, Any], _: str) -> None:
+    """Of an autoscaler: the metric and target that the API server gives to one without metrics."""
+    metrics = spec.setdefault("metrics", [])
+    if all((each.get("resource") or {}).get("name") != "cpu" for each in metrics):
+        target = {"type": "Utilization", "averageUtilization": 80}
+        metrics.append({"type": "Resource", "resource": {"name": "cpu", "target": target}})
+
+
 _REMEDIES: Mapping[str, Callable[[dict[str, Any], str], None]] = {
     "spread-nodes": lambda spec, _: _spread(HOST, spec),
     "spread-zones": lambda spec, _: _spread(ZONE, spec),
     "probe": _probe,
     "priority": _priority,
     "allow-one": _allow_one,
+    "cpu-metric": _cpu_metric,
 }

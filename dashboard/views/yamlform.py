@@ -44,10 +44,12 @@ class YamlForm(ActionForm):
 
     async def fields(self, form: Form, said: StepResult) -> dict[str, Any]:
         sent = self.request.method == "POST" and not self._secret
-        shown = mended(form.manifest, self.request.GET.get("remedy", "")) if not sent else form.manifest
+        remedy = self.request.GET.get("remedy", "") if not sent else ""
+        shown = mended(form.manifest, remedy)
         return {
             "text": self.text if sent else await off_loop(editable_text, shown),
             "filled": shown != form.manifest,
+            "unfilled": bool(remedy) and shown == form.manifest,
             "base": self.request.POST.get("base", "") if sent else await off_loop(packed, form.manifest),
             "kept": KEPT if self._secret else "",
             "unsent": self._secret and self.request.method == "POST",

@@ -303,13 +303,12 @@ class _One:
             yield Weakness("no-requests", 10, text, self._remedy("Set requests…", "resources"))
         latest = [each.name for each in self._containers if _is_latest(each.image)]
         if latest:
-            text = f"Image tag latest: {listed(latest)} can be another program after a restart; which "
-            text += "version runs is not known here."
+            text = f"Image tag latest: {listed(latest)} can be another program after a restart."
             yield Weakness("latest-tag", 5, text, self._remedy("Set the image…", "image"))
         if not self.spec.priority_class_name:
             text = "No PriorityClass: it waits with all others when nodes are full."
             chosen = self.report.priority
-            remedy = self._remedy("Set a PriorityClass…", "edit", **({"remedy": chosen} if chosen else {}))
+            remedy = self._remedy("Set a PriorityClass…", "edit", remedy=chosen or UNKNOWN)
             yield Weakness("no-priority", 2, text, remedy)
 
     def _autoscaler(self) -> Iterator[Weakness]:
@@ -323,12 +322,17 @@ class _One:
         ):
             ref = reference("HorizontalPodAutoscaler", self.ref.namespace, found.metadata.name)
             text = f"HorizontalPodAutoscaler {ref.name} has no metrics: load changes nothing."
-            remedy = Remedy("Edit the autoscaler…", ref, "edit")
-            if active.reason == "FailedGetResourceMetric" and any(
-                "CPU" in self._not_requested(each) for each in self._containers
-            ):  # it goes by shares of requests
-                text += " It goes by shares of requests, and not all containers have one for CPU."
-                remedy = self._remedy("Set requests…", "resources")
+            remedy: Remedy | None = Remedy("Edit the autoscaler…", ref, "edit", typed=(("remedy", UNKNOWN),))
+            missing = {what for each in self._containers for what in self._not_requested(each)}
+            if active.reason == "FailedGetResourceMetric":
+                remedy = None  # nothing in the autoscaler is wrong
+                if lacking := sorted(_shares(found) & missing):
+                    text += f" It goes by shares of requests, and not all containers have one for {listed(lacking)}."
+                    remedy = self._remedy("Set requests…", "resources")
+                else:
+                    text += " Its pods request what it goes by: look at the metrics API (metrics-server)."
+            elif active.reason in _CUSTOM and "CPU" not in missing:
+                remedy = Remedy("Scale by CPU too…", ref, "edit", typed=(("remedy", "cpu-metric"),))
             yield Weakness("autoscaler-no-metrics", 10, text, remedy)
 
     def _data(self) -> Iterator[Weakness]:
@@ -372,6 +376,21 @@ class _One:
     @property
     def _containers(self) -> Sequence[Container]:
         return self.spec.containers or ()
+
+
+# The name of a remedy where nothing tells which change is right: its form opens with nothing filled in, and says so.
+UNKNOWN = "unknown"
+# Why an autoscaler can't be told a metric that something in the cluster has to provide.
+_CUSTOM = frozenset({"FailedGetPodsMetric", "FailedGetObjectMetric", "FailedGetExternalMetric"})
+_SHARED = {"cpu": "CPU", "memory": "memory"}
+
+
+def _shares(autoscaler: HorizontalPodAutoscaler) -> set[str]:
+    """Of which requests it goes by a share, in words; one without metrics goes by CPU."""
+    metrics = autoscaler.spec.metrics
+    sources = [each.resource or each.container_resource for each in metrics or ()]
+    found = {each.name for each in sources if each and each.target.average_utilization is not None}
+    return {_SHARED[name] for name in (found if metrics else {"cpu"}) if name in _SHARED}
 
 
 def _own(budget: PodDisruptionBudget) -> Ref:

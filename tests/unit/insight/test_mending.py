@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.insight.losing.report import Preparedness, preparedness
+from dashboard.insight.losing.report import UNKNOWN, Preparedness, preparedness
 from dashboard.insight.mending import mended
 
 from .test_losing import READ
@@ -48,7 +48,10 @@ def test_with_its_remedy_a_workload_has_that_weakness_no_more_and_no_other(
 
 def test_a_class_is_suggested_where_the_cluster_has_one_of_its_own() -> None:
     lacking = deployment(priorityClassName=""), budget(), *pods("node-1", "node-2")
-    for classes, typed in ((CLASSES, (("remedy", "priority:normal"),)), (CLASSES[:1], ())):
+    for classes, typed in (
+        (CLASSES, (("remedy", "priority:normal"),)),
+        (CLASSES[:1], (("remedy", UNKNOWN),)),
+    ):
         remedy = of(*lacking, *classes).weaknesses[0].remedy
         assert remedy is not None and remedy.typed == typed
 
@@ -58,6 +61,18 @@ def test_a_budget_that_blocks_allows_one_disruption() -> None:
     assert remedy is not None and remedy.ref.plural == "poddisruptionbudgets"
     made = mended({"spec": {"minAvailable": 2, "selector": {}}}, dict(remedy.typed)["remedy"])
     assert made == {"spec": {"selector": {}, "maxUnavailable": 1}}
+
+
+def test_an_autoscaler_scales_by_cpu_as_one_without_metrics_does_and_keeps_what_it_has() -> None:
+    queue = {
+        "type": "External",
+        "external": {"metric": {"name": "queue"}, "target": {"type": "Value", "value": "9"}},
+    }
+    (has, cpu) = mended({"spec": {"metrics": [queue]}}, "cpu-metric")["spec"]["metrics"]
+    assert has == queue
+    assert cpu["resource"] == {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}
+    there = {"spec": {"metrics": [cpu]}}
+    assert mended(there, "cpu-metric") == there
 
 
 def test_a_probe_asks_as_the_liveness_probe_does_and_none_is_made_up() -> None:
@@ -84,7 +99,7 @@ def test_pods_are_told_apart_as_the_workload_tells_them_and_a_rule_that_is_there
 
 
 @pytest.mark.parametrize(
-    "remedy", ["", "nothing", "priority", "spread-nodes", "probe", "allow-one", "priority:x"]
+    "remedy", ["", "nothing", "priority", "spread-nodes", "probe", "allow-one", "priority:x", "cpu-metric"]
 )
 @pytest.mark.parametrize("manifest", [{}, {"spec": None}, {"spec": {}}, {"spec": {"template": {"spec": {}}}}])
 def test_whatever_the_address_says_the_object_itself_is_never_changed(

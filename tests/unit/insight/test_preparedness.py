@@ -50,10 +50,10 @@ def of(*objects: tuple[str, dict[str, Any]]) -> Preparedness:
     return found
 
 
-def autoscaler(status: str, reason: str) -> tuple[str, dict[str, Any]]:
+def autoscaler(status: str, reason: str, *metrics: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
     told = [{"type": "ScalingActive", "status": status, "reason": reason}]
-    spec = {"scaleTargetRef": target, "maxReplicas": 5}
+    spec = {"scaleTargetRef": target, "maxReplicas": 5, "metrics": list(metrics)}
     return "horizontalpodautoscalers", {"metadata": meta("web"), "spec": spec, "status": {"conditions": told}}
 
 
@@ -93,7 +93,7 @@ CASES: dict[str, Callable[[], Preparedness]] = {
     "latest-tag": lambda: of(deployment(containers=[GOOD | {"image": "web"}]), budget(), *TWO),
     "no-priority": lambda: of(deployment(priorityClassName=""), budget(), *TWO),
     "autoscaler-no-metrics": lambda: of(
-        deployment(), budget(), autoscaler("False", "FailedGetResourceMetric"), *TWO
+        deployment(), budget(), autoscaler("False", "FailedGetPodsMetric"), *TWO
     ),
 }
 
@@ -107,17 +107,42 @@ def test_each_weakness_is_told_alone_and_takes_its_weight(rule: str) -> None:
     assert remedy is not None and bool(remedy.action) != bool(remedy.form)
 
 
+def share_of(resource: str) -> dict[str, Any]:
+    target = {"type": "Utilization", "averageUtilization": 70}
+    return {"type": "Resource", "resource": {"name": resource, "target": target}}
+
+
+NO_CPU, NO_MEMORY = ({"requests": {what: "1"}} for what in ("memory", "cpu"))
+
+
 @pytest.mark.parametrize(
-    ("resources", "action"), [(GOOD["resources"], "edit"), ({"requests": {"memory": "1Gi"}}, "resources")]
+    ("reason", "metric", "resources", "action", "said"),
+    [
+        ("FailedGetResourceMetric", (), NO_CPU, ("resources",), "not all containers have one for CPU."),
+        (
+            "FailedGetResourceMetric",
+            ("memory",),
+            NO_MEMORY,
+            ("resources",),
+            "not all containers have one for memory.",
+        ),
+        ("FailedGetResourceMetric", ("memory",), NO_CPU, (), "look at the metrics API (metrics-server)."),
+        ("FailedGetExternalMetric", (), GOOD["resources"], ("edit", "cpu-metric"), "load changes nothing."),
+        ("FailedGetExternalMetric", (), NO_CPU, ("edit", "unknown"), "load changes nothing."),
+        ("FailedGetScale", (), GOOD["resources"], ("edit", "unknown"), "load changes nothing."),
+    ],
 )
-def test_an_autoscaler_that_has_no_share_of_a_request_gets_the_request(resources: Any, action: str) -> None:
+def test_an_autoscaler_that_reads_no_metric_gets_what_helps_by_its_reason(
+    reason: str, metric: tuple[str, ...], resources: Any, action: tuple[str, ...], said: str
+) -> None:
     found = of(
         deployment(containers=[GOOD | {"resources": resources}]), budget(),
-        autoscaler("False", "FailedGetResourceMetric"), *TWO,
+        autoscaler("False", reason, *map(share_of, metric)), *TWO,
     )  # fmt: skip
     (told,) = [each for each in found.weaknesses if each.rule == "autoscaler-no-metrics"]
-    assert told.remedy is not None and told.remedy.action == action
-    assert ("shares of requests" in told.text) == (action == "resources")
+    remedy = told.remedy
+    assert ((remedy.action, *dict(remedy.typed).values()) if remedy else ()) == action
+    assert told.text.endswith(said)
 
 
 @pytest.mark.parametrize(

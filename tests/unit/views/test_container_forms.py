@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from dashboard.actions.action import Target, typed_object
 from dashboard.actions.registry import action_named
 from dashboard.kinds import KINDS
 from dashboard.views.form import ActionForm, field_context
+from dashboard.views.yamlform import YamlForm
 from tests.formed import Script, open_forms
 
 from ..actions.server import Server
@@ -163,3 +165,37 @@ def test_an_address_fills_in_numbers_and_no_choices(
     form = ActionForm.__new__(ActionForm)
     form.request = RequestFactory().get(f"/?{asked}")
     assert form.suggested(action_named(action, plural).fields) == filled
+
+
+@pytest.mark.parametrize(("image", "told"), [("app", True), ("app:latest", True), ("app:1", False)])
+async def test_the_form_of_images_says_that_nothing_is_filled_in_where_none_names_a_version(
+    api: Server, image: str, told: bool
+) -> None:
+    there(api, "app")["image"] = image
+    manifest = api.objects[KEY]
+    target = Target.of("dev", KINDS["deployments"], "shop", "web")
+    fields = await action_named("image", "deployments").fields_of(api, target, manifest, World())  # type: ignore[arg-type]
+    said = [each.hint(None, World()) for each in fields]
+    assert (said[0].startswith("Nothing is filled in"), said[1]) == (told, "")
+
+
+@pytest.mark.parametrize(
+    ("remedy", "filled", "said"),
+    [
+        ("spread-nodes", True, "change is filled in"),
+        ("unknown", False, "Nothing is filled in"),
+        ("", False, ""),
+    ],
+)
+async def test_the_editor_says_whether_a_remedy_is_filled_in(
+    api: Server, remedy: str, filled: bool, said: str
+) -> None:
+    view = YamlForm.__new__(YamlForm)
+    view.request = RequestFactory().get(f"/?remedy={remedy}")
+    view.cluster = SimpleNamespace(cluster=SimpleNamespace(slug="dev"))  # type: ignore[assignment]
+    view.target = Target.of("dev", KINDS["deployments"], "shop", "web")
+    form: Any = SimpleNamespace(manifest=api.objects[KEY])
+    found = await view.fields(form, None)  # type: ignore[arg-type]
+    assert (found["filled"], found["unfilled"]) == (filled, bool(said) and not filled)
+    html = render_to_string("forms/yaml.html", {"s": {"form": {**found, "errors": {}, "action_url": "/"}}})
+    assert said in html and ("filled in" in html) == bool(said)
