@@ -29,6 +29,7 @@ from .shop import HOST, Customer, budget, texts
 NAMESPACE = "shop"
 HERE = "/c/tests"
 PICTURES = ROOT / "docs" / "tour"
+ABOUT_A_MINUTE = 120.0  # a kubelet writes anew within a minute and a half, by its own clock
 OLD, NEW, WRONG = "old-password-1234", "new-password-5678", "nobody-told-the-database"
 
 Shot = Callable[[str], None]
@@ -237,7 +238,7 @@ def test_a_shop_is_hurt_and_changed(page: Page, shot: Shot, shop: Shop) -> None:
     expect(page.locator("#preview")).to_contain_text("web")
     shot("configmap")
     apply(page)
-    shop.customer.gets("/", "file: good morning, variable: hello")
+    shop.customer.gets("/", "file: good morning, variable: hello", ABOUT_A_MINUTE)
     page.goto(at("deployments", "web", "restart/"))
     apply(page, "rollout complete")
     shop.customer.gets("/", "file: good morning, variable: good morning")
