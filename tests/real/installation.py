@@ -129,13 +129,13 @@ class Installation:
         self.kubectl("delete", "clusterroles,clusterrolebindings", *ours)
         self.kubectl("delete", "namespace", NAME, BESIDE, "--ignore-not-found", "--wait=true")
 
-    def upgrade(self, **more: Any) -> None:
+    def upgrade(self, chart: Path = CHART, **more: Any) -> None:
         """Installs or upgrades with the values of ``self`` and more, and waits until nothing older answers."""
         words = (
             "upgrade",
             "--install",
             NAME,
-            str(CHART),
+            str(chart),
             "-f",
             "-",
             "--wait",
@@ -304,6 +304,13 @@ class Visitor:
         status, text = self.post(f"{HERE}{path}?format=json", step="preview", **fields)
         assert status in (200, 403), (path, status, text[:500])
         return status == 200
+
+    def does(self, path: str, **fields: str) -> None:
+        """Takes an action through its preview."""
+        where = f"{HERE}{path}?format=json"
+        _, text = self.post(where, step="preview", **fields)
+        status, text = self.post(where, step="apply", token=json.loads(text)["token"], **fields)
+        assert status == 200, (path, status, text[:500])
 
     def _ask(self, request: Request) -> tuple[int, str]:
         try:

@@ -22,6 +22,7 @@ from sandbox import Sandbox
 from sandbox.node.images import BUSYBOX
 from sandbox.node.objects import NODE, NODES, RUNTIME_CLASS, SECOND, STORAGE_CLASS
 from tests.browser.conftest import WIDE, chromium
+from tests.cluster.test_chart import FORMER
 from tests.issuer import CLIENT, PASSWORD, SECRET, RealIssuer, certify
 from tools.chart import DEPLOY
 
@@ -79,15 +80,20 @@ print(answered)
 
 @pytest.fixture(scope="module")
 def installed(cluster: Sandbox) -> Iterator[Installation]:
-    """Two replicas of this checkout's image, of which the owner has said that they may change things."""
+    """Two replicas of this checkout's image, of which the owner has said that they may change things: while they were
+    installed by the chart's former version, over which this one was put.
+    """
     kept = os.environ.get("CLUSTER_UI_KEEP_TEST_SANDBOX") == "1"
     image_load(cluster, build=not kept)
     services_load(cluster)
     made = Installation(cluster)
     made.clear()
     made.prepare()
+    made.upgrade(FORMER)
+    owner = made.visitor()
+    assert owner.post("/clusters/in-cluster/allow/")[0] == 302
     made.upgrade()
-    assert made.visitor().post("/clusters/in-cluster/allow/")[0] == 302
+    assert owner.may("/nodes/-/worker-a1/cordon/"), "neither who is signed in nor what was allowed is lost"
     yield made
     made.clear()
 
@@ -220,20 +226,53 @@ def abilities(visitor: Visitor, namespace: str) -> set[str]:
     return {name for name, able in tried.items() if able}
 
 
-def test_its_own_account_may_what_its_roles_say(other: Installation, namespace: str) -> None:
+def test_its_own_account_may_what_its_roles_say(
+    other: Installation, namespace: str, context: BrowserContext
+) -> None:
+    """A debug container is added with the right to that alone, and seen into with the right to shells alone."""
     place(other, namespace)
     visitor = other.visitor()
+    pods = f"/api/v1/namespaces/{namespace}/pods"
+    web = wait_for(lambda: next(filter(is_ready, other.api.get(pods)["items"]), None), "a pod of web")
+    pod = f"/pods/{namespace}/{web['metadata']['name']}/"
+
+    def able() -> set[str]:
+        found = abilities(visitor, namespace)
+        if visitor.may(f"{pod}debug/"):
+            found.add("debug")
+        if "may not start a shell" not in visitor.get(f"{HERE}{pod}shell/")[1]:
+            found.add("shell")
+        return found
+
+    def debugger() -> str:
+        """The debug container's name, once it runs."""
+        found = other.api.get(f"{pods}/{web['metadata']['name']}")["status"].get("ephemeralContainerStatuses")
+        return next((str(each["name"]) for each in found or () if "running" in each["state"]), "")
+
     changes = {"scale", "edit", "cordon"}
-    for rbac, able in (
+    for rbac, wanted in (
         ({}, set()),
         ({"change": True}, changes),
-        ({"change": True, "secrets": True}, changes | {"rotate"}),
-        ({"change": True, "secrets": True, "objects": True}, changes | {"rotate", "delete"}),
+        ({"change": True, "secrets": True, "debug": True}, changes | {"rotate", "debug"}),
+        (
+            {"change": True, "secrets": True, "objects": True, "shell": True},
+            changes | {"rotate", "delete", "shell"},
+        ),
     ):
-        other.upgrade(rbac=rbac)
+        other.upgrade(rbac=rbac, settings={"CLUSTER_UI_DEBUG_IMAGES": BUSYBOX})
         # Each replica asks anew after half a minute at most.
-        wait_for(lambda: abilities(visitor, namespace) == able, f"{able} with {rbac}")  # noqa: B023
+        wait_for(lambda: able() == wanted, f"{wanted} with {rbac}")  # noqa: B023
         wait_for(lambda: bool(visitor.rows("secrets")) == ("secrets" in rbac), f"Secrets with {rbac}")  # noqa: B023
+        if "debug" in wanted:
+            visitor.does(f"{pod}debug/")
+    page = context.new_page()
+    page.goto(f"{HERE}{pod}shell/?container={wait_for(debugger, 'the debug container')}")
+    page.get_by_role("button", name="Start shell").click()
+    expect(page.locator(".xterm-rows")).to_contain_text(re.compile(r"[$#]"))
+    page.keyboard.type("ps\n")
+    expect(page.locator(".xterm-rows")).to_contain_text(
+        "sleep 9999"
+    )  # of the container that it was added for
 
 
 def test_people_act_as_themselves_with_each_of_the_four_roles(other: Installation, namespace: str) -> None:
