@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import ClassVar, Self
 
 __all__ = [
-    "AddressTooLong", "AnswerTooLarge", "BadInput", "BodyTooLarge", "BodyTooSlow", "ClusterError", "Conflict",
-    "DatabaseUnavailable", "FieldCause", "FieldConflict", "Forbidden", "Gone", "HeadersTooLarge",
+    "AddressTooLong", "AnswerTooLarge", "BadInput", "BodyTooLarge", "BodyTooSlow", "ClusterBusy", "ClusterError",
+    "Conflict", "DatabaseUnavailable", "FieldCause", "FieldConflict", "Forbidden", "Gone", "HeadersTooLarge",
     "Invalid", "NoAccount", "NotFound", "NotKept", "NotSignedIn", "Protected", "ReadOnly", "SignedOut", "TooDeep",
     "TooManyRequests", "Unauthenticated", "Unavailable",
 ]  # fmt: skip
@@ -174,14 +174,20 @@ class TooDeep(ClusterError):
 
 
 class TooManyRequests(ClusterError):
-    """The cluster asks to slow down; ``retry_after`` is in seconds, when it says."""
+    """More than may be at once; ``retry_after`` is in seconds, where that is known."""
 
-    title = "The cluster is busy"
+    title = "Too many at once"
     status = 429
 
     def __init__(self, message: str, *, next_step: str = "", retry_after: float | None = None) -> None:
         super().__init__(message, next_step=next_step)
         self.retry_after = retry_after
+
+
+class ClusterBusy(TooManyRequests):
+    """The API server asks to slow down."""
+
+    title = "The cluster is busy"
 
 
 class NotSignedIn(Unauthenticated, TooManyRequests):

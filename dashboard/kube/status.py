@@ -9,6 +9,7 @@ import msgspec
 
 from dashboard.errors import (
     BadInput,
+    ClusterBusy,
     ClusterError,
     Conflict,
     FieldCause,
@@ -18,7 +19,6 @@ from dashboard.errors import (
     Invalid,
     NotFound,
     Protected,
-    TooManyRequests,
     Unauthenticated,
     Unavailable,
 )  # fmt: skip
@@ -149,7 +149,7 @@ def _error(status: int, decoded: _Status, asked: Asked, retry_after: float | Non
                 retry_after=retry_after,
             )
         case 429:
-            return TooManyRequests(
+            return ClusterBusy(
                 message, next_step="Wait a moment; it is retried automatically.", retry_after=retry_after
             )
         case 500 if mistyped := _MISTYPED.fullmatch(decoded.message):

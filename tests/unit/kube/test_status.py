@@ -13,6 +13,11 @@ from dashboard.kube.status import Asked, error_from_response, error_from_status
 PODS = Asked("list", "pods", "default")
 
 
+def test_only_the_api_server_makes_the_cluster_busy() -> None:
+    assert errors.ClusterBusy("a").title == "The cluster is busy"
+    assert errors.TooManyRequests("a").title == "Too many at once"
+
+
 def body(message: str = "", **rest: Any) -> bytes:
     return json.dumps({"kind": "Status", "message": message, **rest}).encode()
 
@@ -28,7 +33,7 @@ def body(message: str = "", **rest: Any) -> bytes:
         (409, errors.Conflict),
         (410, errors.Gone),
         (422, errors.Invalid),
-        (429, errors.TooManyRequests),
+        (429, errors.ClusterBusy),
         (500, errors.Unavailable),
         (504, errors.Unavailable),
     ],
