@@ -25,6 +25,8 @@ PodRule = Literal[
     # its containers
     "pod-command-missing", "pod-cannot-start", "pod-out-of-memory", "pod-init-failing", "pod-init-stuck",
     "pod-liveness-failing", "pod-hook-failing", "pod-crash-loop", "pod-restarts-often",
+    # its size
+    "pod-resize-held",
     # its probes
     "pod-startup-failing", "pod-readiness-failing", "pod-gate-unmet", "pod-not-ready",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from dashboard.kinds.meta import find_condition
+from dashboard.kinds.meta import ObjectCondition, find_condition
 from dashboard.kinds.pods import Pod
 from dashboard.kinds.podstatus import ContainerStatus
 
@@ -33,10 +33,21 @@ def healthy(pod: Pod, since: datetime) -> bool:
         again = container.restart_count and _ended_after(container, since)
         if container.state.terminated is None and (not container.ready or again):
             return False
+    ready = False
     for condition in status.conditions or ():
-        if condition.type == "Ready":
-            return condition.status == "True"
-    return False
+        if resize_held(condition):
+            return False
+        ready = ready or (condition.type == "Ready" and condition.status == "True")
+    return ready
+
+
+def resize_held(condition: ObjectCondition) -> bool:
+    """Whether it says that containers keep their former requests and limits (KEP-1287): their node cannot, or not yet,
+    give what is asked for, or has failed to.
+    """
+    if condition.status != "True" or not condition.type.startswith("PodResize"):
+        return False
+    return condition.type == "PodResizePending" or condition.reason == "Error"
 
 
 def _ended_after(container: ContainerStatus, since: datetime) -> bool:

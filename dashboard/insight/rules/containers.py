@@ -9,12 +9,12 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from dashboard.insight.finding import Evidence, Severity, Trouble, reported, stands
-from dashboard.insight.pod_health import RECENT
+from dashboard.insight.finding import Evidence, Severity, Trouble, because_of, reported, stands
+from dashboard.insight.pod_health import RECENT, resize_held
 from dashboard.insight.words import code, parts
 from dashboard.kinds.events import Event
 from dashboard.kinds.podstatus import ContainerStatus, Terminated
-from dashboard.kinds.rows import plural
+from dashboard.kinds.rows import plural, shorten
 
 from .case import Case, waiting_as
 from .exits import ended_as, exits
@@ -24,6 +24,8 @@ from .runtimes import cause, mount_refused
 # Between two crashes the container runs for a moment; it has recovered when that lasts longer.
 RECOVERED = timedelta(minutes=3)
 OFTEN = 5
+# Another pod may make room for a resize by then.
+RESIZING = timedelta(minutes=1)
 # An init container that waits for something else may do so for a while.
 INITIALIZING = timedelta(minutes=10)
 
@@ -290,6 +292,21 @@ def restarts_often(case: Case) -> Trouble | None:
             ended_as(status, last), case.trouble_since(status, last), case.log(status),
         )  # fmt: skip
     return None
+
+
+def resize_waits(case: Case) -> Trouble | None:
+    """It runs on with what it had: its node cannot resize it in place."""
+    held = next((one for one in case.pod.status.conditions or () if resize_held(one)), None)
+    if held is None or not case.older(held.last_transition_time, RESIZING):
+        return None
+    said = f": {shorten(held.message).rstrip('.')}" if held.message else ""
+    text = "Request what its node has, or recreate the pod, so that it is scheduled where there is enough."
+    if held.reason == "Error":
+        text = "Correct its requests and limits, or recreate the pod: until then it keeps those that it had."
+    return Trouble(
+        "pod-resize-held", "warn", 24, "can't be resized in place", "can't be resized in place", parts(said),
+        case.look(text), because_of(held), held.last_transition_time,
+    )  # fmt: skip
 
 
 def _often(case: Case, status: ContainerStatus) -> Terminated | None:

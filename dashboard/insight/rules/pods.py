@@ -34,6 +34,7 @@ RULES: tuple[Rule, ...] = (
     containers.init_stuck,
     probes.stays_unready,
     containers.restarts_often,
+    containers.resize_waits,
 )
 
 

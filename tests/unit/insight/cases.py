@@ -346,6 +346,13 @@ PODS: dict[str, Example] = {
         "Pod web-1 in shop restarts often (6 times so far): container app exits with code 1, application error.",
         "Read the log of its previous run.", "Container app ended: exit code 1",
     ),
+    "pod-resize-held": Example(
+        _pod(pod(conditions=[condition("Ready", "True"), condition("PodResizePending", "True", "Infeasible",
+            "Node didn't have enough capacity: cpu, requested: 100000, capacity: 4000")])), POD, "warn",
+        "Pod web-1 in shop can't be resized in place: Node didn't have enough capacity: cpu, requested: 100000, capacity: 4000.",
+        "Request what its node has, or recreate the pod, so that it is scheduled where there is enough.",
+        "Condition PodResizePending: True, Infeasible",
+    ),
     "pod-startup-failing": Example(
         _pod(_unready(startupProbe=PROBE) | {"status": _unready()["status"] | {"containerStatuses": [
             {"name": "app", "ready": False, "started": False, "state": {"running": {}}}]}}), POD, "warn",

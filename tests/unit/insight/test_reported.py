@@ -699,6 +699,24 @@ def test_a_load_balancer_that_fails_says_why() -> None:
     assert first(made)[1] == "has no external IP: provisioning fails: could not find any suitable subnets."
 
 
+@pytest.mark.parametrize(
+    ("kind", "reason", "minutes", "told"),
+    [
+        ("PodResizePending", "Deferred", 5, True),
+        ("PodResizePending", "Deferred", 0.5, False),
+        ("PodResizeInProgress", "Error", 5, True),
+        ("PodResizeInProgress", "", 5, False),
+    ],
+)
+def test_a_resize_is_told_when_its_node_does_not_carry_it_out(
+    kind: str, reason: str, minutes: float, told: bool
+) -> None:
+    held = condition(kind, "True", reason, "memory limit too low", since=ago(minutes=minutes))
+    manifest = alone(conditions=[condition("PodScheduled", "True"), condition("Ready", "True"), held])
+    found = [one.rule for one in findings(world(manifest), NOW)]
+    assert found == (["pod-resize-held"] if told else [])
+
+
 @pytest.mark.parametrize("reason", ["AllocationFailed", "FailedDeployModel"])
 def test_a_load_balancers_controller_of_any_kind_is_heard(reason: str) -> None:
     made = World(
