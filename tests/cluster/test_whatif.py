@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
-from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cached_property
+from http.client import HTTPSConnection
 from typing import Any
 
 import pytest
@@ -33,7 +35,8 @@ SOON = [
     {"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 1}
     for key in ("unreachable", "not-ready")
 ]
-CASES, SEED = 40, 2026
+CLUSTERS, QUESTIONS, SEED = 40, 10, 2026  # a case is one question about one cluster
+ASKED = "asked"
 
 
 async def listed(transport: Transport, *more: str) -> Frozen:
@@ -60,9 +63,24 @@ class Everything:
         return True
 
 
+class Steady(Api):
+    """Over one connection: a handshake for each of two thousand requests takes longer than what they ask for."""
+
+    @cached_property
+    def kept(self) -> HTTPSConnection:
+        made = super().connection(60.0)
+        made.close = lambda: None  # type: ignore[method-assign]
+        return made
+
+    def connection(self, timeout: float) -> HTTPSConnection:
+        return self.kept
+
+
 @pytest.fixture
-def api(cluster: Sandbox) -> Api:
-    return cluster.api()
+def api(cluster: Sandbox) -> Iterator[Api]:
+    made = Steady(cluster.api().port, cluster.api().pki)
+    yield made
+    HTTPSConnection.close(made.kept)
 
 
 @pytest.fixture
@@ -77,19 +95,19 @@ def nodes(api: Api) -> Iterator[list[str]]:
             continue
 
 
-async def until(met: Any, seconds: float = 240.0) -> Any:
+async def until(met: Any, seconds: float = 240.0, often: float = 1.0) -> Any:
     """What ``met`` gives once that is something."""
     async with asyncio.timeout(seconds):
         while not (found := await met()):  # noqa: ASYNC110 # the API server is asked, there is nothing to wait for
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(often)
         return found
 
 
 # ---- The scheduler's rules, on generated cases
 
 
-class Case:
-    """Some nodes with pods, and a pod that looks for a place among them, all of them its own."""
+class Small:
+    """A cluster within the cluster: some nodes with pods, and pods that look for a place among them, one at a time."""
 
     def __init__(self, number: int, dice: random.Random, api: Api, namespace: str, nodes: list[str]) -> None:
         self.number, self.dice, self.api, self.namespace = number, dice, api, namespace
@@ -118,16 +136,22 @@ class Case:
         self.wanted = f"{self.label}-wanted"
 
     def ask(self) -> None:
-        """Now that all else is there, the pod that is looked at."""
-        self._pod(self.wanted, self._looked_at() | {"schedulingGates": [{"name": "example.com/hold"}]})
+        """Now that all else is there, a pod for which others may make way; held until all are there."""
+        spec = self._looked_at("", "", "case-mid", "case-high", "case-calm")
+        self._pod(self.wanted, spec | {"schedulingGates": [{"name": "example.com/hold"}]})
 
-    def _pod(self, name: str, spec: dict[str, Any], node: str = "") -> None:
-        labels = {"case": self.label, "app": f"{self.label}-{self.dice.choice('xy')}"}
+    def question(self, at: int) -> Any:
+        """One more pod, for which none makes way."""
+        made = self._pod(f"{self.label}-{ASKED}-{at}", self._looked_at("", "case-calm"), kind=ASKED)
+        return KINDS["pods"].decode_object(json.dumps(made).encode())
+
+    def _pod(self, name: str, spec: dict[str, Any], node: str = "", kind: str = "") -> dict[str, Any]:
+        labels = {"case": self.label, "app": f"{self.label}-{self.dice.choice('xy')}", "kind": kind}
         base = {
             "tolerations": [{"key": LABEL, "value": self.label}], "terminationGracePeriodSeconds": 0, "nodeName": node,
         }  # fmt: skip
         path = f"/api/v1/namespaces/{self.namespace}/pods"
-        self.api.post(path, {"metadata": {"name": name, "labels": labels}, "spec": base | spec})
+        return self.api.post(path, {"metadata": {"name": name, "labels": labels}, "spec": base | spec})
 
     def _container(self, most: int) -> dict[str, Any]:
         made: dict[str, Any] = {"name": "app", "image": "app:1"}
@@ -178,10 +202,10 @@ class Case:
             spec["affinity"] = {"podAntiAffinity": self._term()}
         return spec | self._before_it(4)
 
-    def _looked_at(self) -> dict[str, Any]:
+    def _looked_at(self, *priorities: str) -> dict[str, Any]:
         dice = self.dice
         spec: dict[str, Any] = {"nodeSelector": {"case": self.label}, "containers": [self._container(8)]}
-        spec["priorityClassName"] = dice.choice(["", "", "case-mid", "case-high", "case-calm"])
+        spec["priorityClassName"] = dice.choice(priorities)
         if dice.random() < 0.3:
             spec["nodeSelector"]["disk"] = "ssd"
         if dice.random() < 0.3:
@@ -237,19 +261,16 @@ class Case:
         return {"requiredDuringSchedulingIgnoredDuringExecution": [term]}
 
 
-def as_told(found: Frozen, case: Case) -> str:
+def as_told(survey: Survey, pod: Any) -> str:
     """Whether the pod fits, on which node pods make way for it and which, or that it waits. Of pods that started in the
     same second and have the same priority the scheduler takes either.
     """
-    survey = Survey(found, datetime.now(UTC))
-    pod: Any = found.get("pods", case.namespace, case.wanted)
-    nodes = survey.all("nodes")
     more = more_on_nodes(survey, pod, 1)
     if more.pods > (more.preempting or 0):
         return "fits"
-    free = free_on(nodes, found.all("pods"))
-    way = making_way(survey, pod, nodes, free, PlacedPods(found.all("pods")))
-    assert more.preempting is None or bool(more.preempting) == (way is not None), case.label
+    nodes, pods = survey.all("nodes"), survey.all("pods")
+    way = making_way(survey, pod, nodes, free_on(nodes, pods), PlacedPods(pods))
+    assert more.preempting is None or bool(more.preempting) == (way is not None), pod.metadata.name
     if way is None:
         return "waits"
     return " ".join(["preempts", *sorted(map(rank, way.victims))])
@@ -260,30 +281,33 @@ def rank(pod: Any) -> str:
     return f"{pod.spec.node_name}/{pod.spec.priority}/{pod.status.start_time}"
 
 
-def as_happened(before: Frozen, after: Frozen, case: Case) -> str:
-    """The same as the scheduler did it; "" while it has not decided."""
-    pod: Any = after.get("pods", case.namespace, case.wanted)
-    victims = sorted(
-        rank(each)
-        for each in before.all("pods", case.namespace)
-        if each.metadata.labels["case"] == case.label
-        and (
-            (left := after.get("pods", case.namespace, each.metadata.name)) is None
-            or left.metadata.deletion_timestamp
-        )
-    )
-    scheduled = find_condition(pod.status.conditions or (), "PodScheduled")
+def as_decided(pod: Any) -> str:
+    """Whether the scheduler gave a pod a node, or it waits; "" while that is not decided."""
     if pod.spec.node_name:
-        return " ".join(["preempts", *victims]) if victims else "fits"
+        return "fits"
+    scheduled = find_condition(pod.status.conditions or (), "PodScheduled")
     if scheduled is None or scheduled.reason != "Unschedulable" or pod.status.nominated_node_name:
         return ""
     return "waits"
 
 
-async def test_the_real_scheduler_says_the_same_of_generated_cases(
-    api: Api, transport: Transport, namespace: str, nodes: list[str]
-) -> None:
-    dice = random.Random(SEED)
+def as_happened(before: Frozen, after: Frozen, small: Small) -> str:
+    """The same of the pod for which others may make way, and which did."""
+    victims = sorted(
+        rank(each)
+        for each in before.all("pods", small.namespace)
+        if each.metadata.labels["case"] == small.label
+        and (
+            (left := after.get("pods", small.namespace, each.metadata.name)) is None
+            or left.metadata.deletion_timestamp
+        )
+    )
+    decided = as_decided(after.get("pods", small.namespace, small.wanted))
+    return " ".join(["preempts", *victims]) if victims and decided == "fits" else decided
+
+
+@pytest.fixture
+def clusters(api: Api, namespace: str, nodes: list[str]) -> list[Small]:
     for name, value, policy in (("mid", 100, None), ("high", 1000, None), ("calm", 1000, "Never")):
         body = {"metadata": {"name": f"case-{name}"}, "value": value, "globalDefault": False}
         try:
@@ -293,32 +317,58 @@ async def test_the_real_scheduler_says_the_same_of_generated_cases(
             )
         except ApiError:
             continue  # of a run before
-    cases = [Case(number, dice, api, namespace, nodes) for number in range(CASES)]
+    dice = random.Random(SEED)
+    return [Small(number, dice, api, namespace, nodes) for number in range(CLUSTERS)]
 
-    async def started() -> Frozen | None:
+
+async def test_the_real_scheduler_says_the_same_of_generated_cases(
+    api: Api, transport: Transport, namespace: str, nodes: list[str], clusters: list[Small]
+) -> None:
+    async def started() -> bool:
         found = await listed(transport)
-        pods = found.all("pods", namespace)
-        return found if all(pod.status.phase == "Running" for pod in pods) else None
+        runs = all(pod.status.phase == "Running" for pod in found.all("pods", namespace))
+        taints = {
+            taint.key
+            for node in found.all("nodes")
+            if node.metadata.name in nodes
+            for taint in node.spec.taints or ()
+        }
+        return runs and "node.kubernetes.io/not-ready" not in taints
 
     await until(started)
-    for case in cases:
-        case.ask()
+    for each in clusters:
+        each.ask()
     # Held by a gate: what is told rests on what is there before the scheduler looks at any of them.
     before = await listed(transport)
-    told = {case.wanted: as_told(before, case) for case in cases}
-    for case in cases:
-        path = f"/api/v1/namespaces/{namespace}/pods/{case.wanted}"
-        api.patch(path, {"spec": {"schedulingGates": None}})
+    survey = Survey(before, datetime.now(UTC))
+    kind, asked = KINDS["pods"], f"kind={ASKED}"
 
     async def decided() -> dict[str, str] | None:
-        after = await listed(transport)
-        found = {case.wanted: as_happened(before, after, case) for case in cases}
+        answer = await transport.request("GET", kind.gvr, namespace=namespace, query={"labelSelector": asked})
+        found = {each.metadata.name: as_decided(each) for each in kind.decode_list(answer.body).items}
         return found if all(found.values()) else None
 
-    happened = await until(decided)
-    assert Counter(each.partition(" ")[0] for each in happened.values()).keys() == {
-        "fits",
-        "waits",
-        "preempts",
-    }
+    told, happened = dict[str, str](), dict[str, str]()
+    # One at a time in each cluster, and gone before the next, without any that makes way: all find what was there before.
+    for at in range(QUESTIONS):
+        pods = [each.question(at) for each in clusters]
+        told |= {pod.metadata.name: as_told(survey, pod) for pod in pods}
+        happened |= await until(decided, often=0.1)
+        api.delete(f"/api/v1/namespaces/{namespace}/pods?labelSelector={asked}")
+    assert len(happened) == CLUSTERS * QUESTIONS
+    assert set(happened.values()) == {"fits", "waits"}
+    assert told == happened
+
+    told = {each.wanted: as_told(survey, before.get("pods", namespace, each.wanted)) for each in clusters}
+    for each in clusters:
+        path = f"/api/v1/namespaces/{namespace}/pods/{each.wanted}"
+        api.patch(path, {"spec": {"schedulingGates": None}})
+
+    async def all_decided() -> dict[str, str] | None:
+        after = await listed(transport)
+        found = {each.wanted: as_happened(before, after, each) for each in clusters}
+        return found if all(found.values()) else None
+
+    happened = await until(all_decided)
+    assert {each.partition(" ")[0] for each in happened.values()} == {"fits", "waits", "preempts"}
     assert told == happened
