@@ -171,6 +171,18 @@ def _check_rows(look: Look, checks: Checks) -> None:
             seen.setdefault(key, at)
 
 
+def _target(row: Any) -> int | str | None:
+    """Where a port leads to: the target, or the port itself where that is left empty."""
+    target: int | str | None = row["target"] if row["target"] is not None else row["port"]
+    return target
+
+
+def _leads_nowhere(row: Any, pods: Sequence[Pod]) -> bool:
+    """Whether it is for a port by name that none of the pods has."""
+    target = _target(row)
+    return isinstance(target, str) and not _numbers(target, row["protocol"], pods)
+
+
 def _numbers(target: int | str, protocol: str, pods: Sequence[Pod]) -> list[str]:
     """What the target port is called by the pods that declare it; "" for one without a name."""
     found = []
@@ -184,7 +196,7 @@ def _numbers(target: int | str, protocol: str, pods: Sequence[Pod]) -> list[str]
 
 def _check_targets(look: Look, checks: Checks, pods: Sequence[Pod]) -> None:
     for row in look.values["ports"]:
-        target = row["target"] if row["target"] is not None else row["port"]
+        target = _target(row)
         if target is None or not pods:
             continue
         names, of = (
@@ -209,11 +221,16 @@ def _check_targets(look: Look, checks: Checks, pods: Sequence[Pod]) -> None:
 
 def _headline(look: Look, pods: Sequence[Pod]) -> Notice:
     name = look.values["name"] or "It"
-    ports = [row["port"] for row in look.values["ports"] if row["port"] is not None]
+    rows = [row for row in look.values["ports"] if row["port"] is not None]
+    ports = [row["port"] for row in rows if not _leads_nowhere(row, pods)] if pods else []
     what = f"{'ports' if len(ports) > 1 else 'port'} {listed(map(str, ports))} " if ports else ""
     if not pods:
         text = "It has no endpoints until a pod has all of these labels."
         return Notice("warn", f"{name} matches no pod in {look.namespace}", text)
+    if rows and not ports:
+        of = f"port{'s' if len(rows) > 1 else ''} {listed(str(row['port']) for row in rows)}"
+        text = "None of the pods that it matches has a port of that name."
+        return Notice("warn", f"{name} has no endpoints on {of}", text)
     ready = sum(map(is_ready, pods))
     whose = owners_words(owners_of(look.objects, pods, look.now))
     title = f"{name} routes {what}to {plural(ready, 'ready pod')} of {whose}"
@@ -229,11 +246,11 @@ def _endpoint(look: Look) -> Any:
         ip = pod.status.pod_ips[0].ip if pod.status.pod_ips else ""
         if not ip or not rows:
             return ip
-        target = rows[0]["target"] if rows[0]["target"] is not None else rows[0]["port"]
+        target = _target(rows[0])
         if isinstance(target, str):
             named = (one.container_port for one in declared(pod) if one.name == target)
             target = next(named, None)
-        return f"{ip}:{target}" if target is not None else f"{ip}, no such port"
+        return f"{ip}:{target}" if target is not None else f"{ip} without port {_target(rows[0])}"
 
     return note
 

@@ -222,6 +222,12 @@ async def test_a_target_port_that_no_container_names_is_a_warning() -> None:
     objects = world(("pods", pod("web-1", owner=None)))
     checks = await looked("services", WEB | {"ports.target": ["metrics"]}, objects)
     assert said(checks)["ports-0"] == ("warn", "No container of the pod has a port named metrics.")
+    assert checks.headline is not None
+    assert (checks.headline.state, checks.headline.title) == ("warn", "shop has no endpoints on port 80")
+    rows = {"ports.port": ["80", "81"], "ports.target": ["metrics", "8081"], "ports.protocol": ["TCP", "TCP"]}
+    checks = await looked("services", WEB | rows | {"ports.name": ["a", "b"]}, objects)
+    assert checks.headline is not None
+    assert checks.headline.title.startswith("shop routes port 81 to 1 ready pod")
 
 
 async def test_two_ports_alike_are_refused_at_the_second() -> None:
