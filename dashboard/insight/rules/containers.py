@@ -34,9 +34,18 @@ _FAILED_PROBE = re.compile(r"failed (?:liveness|startup) probe")
 _START = frozenset({"RunContainerError", "CreateContainerError", "StartError", "ContainerCannotRun"})
 _HOOK = "PostStartHookError"
 _KILLED_AT_START = "container init was OOM-killed"  # by runc: even that was too much
+# By what container runtimes say, what to do; the first that fits.
+_MEND = {
+    "seccomp profile": "Put that profile on its node, or set seccompProfile to RuntimeDefault in its pod template.",
+    "apparmor": "Load that profile on its node, or correct appArmorProfile in its pod template.",
+    "is reserved for": "Wait: an earlier try is still under way; if that lasts, look at its node's container runtime.",
+    "deadline exceeded": "Wait: the kubelet tries again; if that lasts, look at its node's container runtime and disk.",
+    "not a shared mount": "Mount that path as shared on its node, or correct mountPropagation in its pod template.",
+    "no command specified": "Set command in its pod template, or in the image: neither has one.",
+}
 _NO_COMMAND = re.compile(
     r'exec: \\?"([^"\\]+)\\?": (?:executable file not found|stat|permission denied|no such file)'
-    r"|executable file (?:\S+ )?not found|no command specified",
+    r"|executable file (?:\S+ )?not found",
     re.IGNORECASE,
 )
 
@@ -76,7 +85,8 @@ def _refused(case: Case, status: ContainerStatus, reason: str, message: str) -> 
         rest = parts(
             ": the container runtime can't start container ", code(status.name), f" ({reason}){said}"
         )
-        step = case.look("Check its command, mounts and securityContext in the pod template.")
+        todo = next((text for sign, text in _MEND.items() if sign in message), "")
+        step = case.look(todo or "Check its command, mounts and securityContext in the pod template.")
         if "exec format error" in message:
             step = case.image_step("Use an image that is built for the architecture of its node.")
     return Trouble("pod-cannot-start", "bad", 62, "cannot start", "cannot start", rest, step, evidence, since)

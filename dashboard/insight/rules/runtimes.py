@@ -7,7 +7,8 @@ import re
 from dashboard.kinds.rows import shorten
 
 _BEFORE = re.compile(
-    r".*(?: desc = |unable to start container process: |error during container init: |failed to generate spec: )",
+    r".*(?: desc = |failed to create containerd container: |unable to start container process: |"
+    r"error during container init: |failed to generate spec: )",
     re.DOTALL,
 )
 _MOUNT = re.compile(r'error mounting "[^"]*" to rootfs at "([^"]+)"')

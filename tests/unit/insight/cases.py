@@ -305,7 +305,7 @@ PODS: dict[str, Example] = {
     "pod-cannot-start": Example(
         _pod(pod(state=waiting("CreateContainerError", "context deadline exceeded"), **PENDING)), POD, "bad",
         "Pod web-1 in shop cannot start: the container runtime can't start container app (CreateContainerError): context deadline exceeded.",
-        "Check its command, mounts and securityContext in the pod template.", "context deadline exceeded",
+        "Wait: the kubelet tries again; if that lasts, look at its node's container runtime and disk.", "context deadline exceeded",
     ),
     "pod-out-of-memory": Example(
         _pod(pod(**CRASHING, last=ended(137, "OOMKilled"), container={"resources": {"limits": {"memory": "64Mi"}}})),

@@ -106,6 +106,24 @@ def test_an_image_that_does_not_come_says_what_brings_it(
     assert found[0] == rule and why in found[1] and found[2].startswith(step), found
 
 
+@pytest.mark.parametrize(
+    ("said", "why", "step"),
+    [
+        ('failed to create containerd container: cannot load seccomp profile "/var/lib/kubelet/seccomp/a.json": open /var/lib/kubelet',
+         '(CreateContainerError): cannot load seccomp profile "/var/lib/kubelet/seccomp/a.json"', "Put that profile on its node"),
+        ("failed to create containerd container: apparmor profile not found k8s-a", "apparmor profile not found k8s-a.", "Load that profile"),
+        ('failed to reserve container name "app_web-1_shop_x_0": name "app_web-1_shop_x_0" is reserved for "ab"', "reserve", "Wait: an earlier try"),
+        ("context deadline exceeded", "context deadline exceeded", "Wait: the kubelet tries again"),
+        ('failed to generate container "a" spec: failed to generate spec: path "/mnt" is mounted on "/" but it is not a shared mount',
+         ': path "/mnt" is mounted', "Mount that path as shared"),
+        ('failed to generate container "a" spec: failed to generate spec: no command specified', ": no command specified.", "Set command"),
+    ],
+)  # fmt: skip
+def test_what_a_runtime_refuses_is_not_always_the_pod_templates_fault(said: str, why: str, step: str) -> None:
+    found = first(world(pending("CreateContainerError", said)))
+    assert found[0] == "pod-cannot-start" and why in found[1] and found[2].startswith(step), found
+
+
 def test_a_pull_secret_that_the_kubelet_misses_needs_no_right_to_read_secrets() -> None:
     said = (
         "Unable to retrieve some image pull secrets (regcred); attempting to pull the image may not succeed."
