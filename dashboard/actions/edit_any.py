@@ -77,7 +77,7 @@ class EditAny(FieldsAction):
     body_bytes = 8 * 2**20  # a text of 1 MiB, in which every byte may take three, and what it was filled with
     typed = True
     confirms_by_wanted = True
-    reads = TOUCHED | USED
+    reads = TOUCHED | USED | {"networkpolicies"}  # of whatever kind the text will be
 
     def __init__(self, wanted: Wanted | None = None) -> None:
         super().__init__(wanted)

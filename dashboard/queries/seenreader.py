@@ -84,8 +84,9 @@ class SeenReader(Seen):
         return self._all_cached.cache.store(plural).last_change if whole else None
 
     def knows(self, plural: str, namespace: str) -> bool | None:
-        """Whether what is here of a kind is all there is in a namespace; None where it may not be listed."""
-        if self.unknown(plural) is not None:
+        """Whether what is here of a kind is all there is in a namespace; None where it may not be listed. Of a kind that
+        nobody asked about that is not known."""
+        if plural not in self.visible or self.unknown(plural) is not None:
             return False
         return self._all_cached.knows(plural, namespace) if self.sees(plural, namespace) else None
 

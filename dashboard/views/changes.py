@@ -46,6 +46,12 @@ class UndoScreen(ActionScreen):
         return action_named(action, self.kind.plural)
 
     @property
+    def plurals(self) -> frozenset[str]:
+        """What the way back reads, which may be another action: what was created is deleted."""
+        back = undo_action(action_named, self.change).reads if self.change.inverse else frozenset[str]()
+        return super().plurals | (back & self.runtime.kinds.keys())
+
+    @property
     def expects_it(self) -> bool:
         """Neither what creates it again nor what takes away an object that was created beside it needs it."""
         if not self.change.inverse:
