@@ -43,7 +43,9 @@ def _pair(big: int, big_unit: str, small: int, small_unit: str) -> str:
 
 
 def long_span(days: int) -> str:
-    """Whole days in words, of two years and more in years: ``1 day``, ``200 days``, ``99 years``."""
+    """Whole days in words, of two years and more in years: ``less than a day``, ``200 days``, ``99 years``."""
+    if days == 0:
+        return "less than a day"
     count, noun = (days, "day") if days < 730 else (days // 365, "year")
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 

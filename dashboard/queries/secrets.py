@@ -16,6 +16,7 @@ from dashboard.errors import NotFound
 from dashboard.insight.secretrules import ACCOUNT_KIND, PRIVATE_KEY
 from dashboard.kinds.base import State
 from dashboard.kinds.certificates import Certificate, read_certificate
+from dashboard.kinds.duration import long_span
 from dashboard.kinds.rows import plural
 from dashboard.kinds.secrets import SECRETS
 from dashboard.kube.answers import read_object
@@ -165,7 +166,7 @@ def _certificate(pem: bytes, now: datetime) -> list[SecretFact]:
         return [SecretFact("Certificate", "Cannot be read: there is no certificate in PEM in tls.crt", "bad")]
     days = (found.not_after - now).days
     state: State = "bad" if found.not_after <= now else "warn" if days < SOON_DAYS else "ok"
-    words = "has expired" if found.not_after <= now else f"{plural(days, 'day')} left"
+    words = "has expired" if found.not_after <= now else f"{long_span(days)} left"
     facts = [
         SecretFact("Certificate of", found.subject or "nobody by name"),
         SecretFact(

@@ -52,9 +52,14 @@ async def test_a_certificate_shows_its_public_part_and_when_it_ends() -> None:
     assert "hidden-key" not in repr(found)
     certificate = read_certificate(PEM)
     assert certificate is not None
-    for before, state in ((timedelta(days=10), "warn"), (-timedelta(days=1), "bad")):
+    for before, state, words in (
+        (timedelta(days=10), "warn", "10 days left"),
+        (timedelta(hours=23), "warn", "less than a day left"),
+        (-timedelta(days=1), "bad", "has expired"),
+    ):
         later = await parts("kubernetes.io/tls", certificate.not_after - before, tls__crt=PEM, tls__key=b"k")
-        assert next(fact.state for fact in later.facts if fact.label == "Expires") == state
+        ends = next(fact for fact in later.facts if fact.label == "Expires")
+        assert (ends.state, ends.value) == (state, words)
 
 
 async def test_each_type_says_what_it_is_and_what_is_missing() -> None:

@@ -205,5 +205,4 @@ def _left(found: Certificate | None, now: datetime) -> str:
         return "can't be parsed"
     if found.not_after <= now:
         return "expired"
-    days = (found.not_after - now).days
-    return f"{long_span(days)} left" if days else "less than a day left"
+    return f"{long_span((found.not_after - now).days)} left"

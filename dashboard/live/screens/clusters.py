@@ -61,9 +61,7 @@ class Expiry:
     @property
     def words(self) -> str:
         """``in 3 days``."""
-        if self.days < 0:
-            return "expired"
-        return "in less than a day" if self.days == 0 else f"in {long_span(self.days)}"
+        return "expired" if self.days < 0 else f"in {long_span(self.days)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -334,5 +332,6 @@ def _next_expiry(rows: Sequence[ClusterSeen]) -> dict[str, Any]:
     if not known:
         return _tile("Next certificate", None, "", "not known", "")
     _, end, whose = min(known, key=lambda each: each[0])
-    value, _, of = ("expired" if end.days < 0 else long_span(end.days)).partition(" ")
+    text = "expired" if end.days < 0 else long_span(end.days) if end.days else "<1 day"
+    value, _, of = text.partition(" ")
     return _tile("Next certificate", value, of, whose, "" if end.state == "ok" else end.state)

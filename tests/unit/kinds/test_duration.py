@@ -51,7 +51,7 @@ def test_rule_boundaries(seconds: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("days", "words"),
-    [(0, "0 days"), (1, "1 day"), (729, "729 days"), (730, "2 years"), (36_499, "99 years")],
+    [(0, "less than a day"), (1, "1 day"), (729, "729 days"), (730, "2 years"), (36_499, "99 years")],
 )
 def test_what_is_years_away_is_told_in_years(days: int, words: str) -> None:
     assert long_span(days) == words
