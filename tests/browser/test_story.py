@@ -1,19 +1,23 @@
-"""The whole way without a terminal: deployed from YAML, exposed, configured, secured, scaled, changed, broken by an
-image, found out, repaired, rolled back, and edited as YAML.
+"""The whole way without a terminal: deployed from YAML, exposed by a Service and over TLS by an Ingress, configured,
+secured, scaled, changed, broken by an image, found out, repaired, rolled back, and edited as YAML.
 """
 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.unit.kinds.test_keypairs import certificate, key_of, pem
+
 from .conftest import Objects
 
 pytestmark = pytest.mark.usefixtures("changes_allowed")
 
+HOST = "shop.example.test"
 CANARY = "canary-7719-value"
 NOWHERE = "registry.invalid/shop/web:2"  # a registry that nobody has
 SHOP = """apiVersion: apps/v1
@@ -41,6 +45,29 @@ def apply(page: Page, said: str) -> None:
     expect(page.locator("#change-progress h2")).to_contain_text(said)
 
 
+def expose(page: Page, namespace: str) -> None:
+    """By a host name that has a certificate; one that it is not for is told before anything is saved."""
+    page.goto(f"/c/tests/create/secrets/?namespace={namespace}&type=tls")
+    page.locator("#change [name=name]").fill("shop-tls")
+    ends = datetime.now(UTC) + timedelta(days=90)
+    page.locator("#change [name=certificate]").fill(certificate(HOST, names=(HOST,), until=ends))
+    page.locator("#change [name=key]").fill(pem(key_of(HOST)))
+    preview(page)
+    apply(page, "shop-tls was created")
+    page.goto(f"/c/tests/services/{namespace}/shop/")
+    page.get_by_role("link", name=re.compile("Expose by an Ingress")).click()
+    page.locator("#change [name='rules.host']").first.fill("www.example.test")
+    page.locator("#change [name='tls.secret']").first.fill("shop-tls")
+    preview(page)
+    expect(page.locator("#preview")).to_contain_text(f"is for {HOST}, not for www.example.test")
+    page.locator("#change [name='rules.host']").first.fill(HOST)
+    preview(page)
+    expect(page.locator("#preview")).not_to_contain_text("www.example.test")
+    apply(page, "shop was created")
+    page.goto(f"/c/tests/ingresses/{namespace}/shop/")
+    expect(page.locator("#routes")).to_contain_text("2 of 2 pods ready")
+
+
 def test_an_application_is_deployed_changed_and_repaired_without_a_terminal(
     page: Page, objects: Objects, namespace: str
 ) -> None:
@@ -56,6 +83,7 @@ def test_an_application_is_deployed_changed_and_repaired_without_a_terminal(
     page.locator("#change [name='ports.port']").first.fill("80")
     preview(page)
     apply(page, "shop was created")
+    expose(page, namespace)
     for plural, key, value in (("configmaps", "LOG", "info"), ("secrets", "password", CANARY)):
         page.goto(f"/c/tests/create/{plural}/{new}")
         page.locator("#change [name=name]").fill("shop")
