@@ -127,7 +127,10 @@ class Person:
     """A browser, or a script, of somebody: their cookies and what they ask."""
 
     def __init__(self, server: Server) -> None:
-        self.client = aiohttp.ClientSession(server.base, cookie_jar=aiohttp.CookieJar(unsafe=True))
+        # The server closes connections that were idle for 5 s: one that it is closing takes no POST.
+        connector = aiohttp.TCPConnector(keepalive_timeout=2)
+        jar = aiohttp.CookieJar(unsafe=True)
+        self.client = aiohttp.ClientSession(server.base, cookie_jar=jar, connector=connector)
         self.server = server
 
     async def get(self, url: str, **headers: str) -> tuple[int, str]:

@@ -7,8 +7,10 @@ import dataclasses
 import os
 import secrets
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import cached_property
+from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,7 +19,7 @@ from dashboard.kinds import KINDS
 from dashboard.kinds.base import Kind
 from dashboard.kube.transport import Transport
 from sandbox import Sandbox
-from sandbox.api import ApiError
+from sandbox.api import Api, ApiError
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
@@ -192,6 +194,27 @@ class Place:
             for plural in ("policybindings", "policies"):
                 with suppress(ApiError):  # one that was never made
                     self.api.delete(f"{ADMISSION}/mutatingadmission{plural}/{name}")
+
+
+class _Steady(Api):
+    @cached_property
+    def kept(self) -> HTTPSConnection:
+        made = super().connection(60.0)
+        made.close = lambda: None  # type: ignore[method-assign]
+        return made
+
+    def connection(self, timeout: float) -> HTTPSConnection:
+        return self.kept
+
+
+@contextmanager
+def steady(cluster: Sandbox) -> Iterator[Api]:
+    """The API over one connection: a handshake for each of very many requests takes longer than what they ask for."""
+    made = _Steady(cluster.api().port, cluster.api().pki)
+    try:
+        yield made
+    finally:
+        HTTPSConnection.close(made.kept)
 
 
 def rule(group: str, resource: str, *verbs: str) -> Rule:

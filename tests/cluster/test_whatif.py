@@ -7,8 +7,6 @@ import json
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import cached_property
-from http.client import HTTPSConnection
 from typing import Any
 
 import pytest
@@ -26,6 +24,8 @@ from dashboard.queries.frozen import Frozen
 from sandbox import Sandbox
 from sandbox.api import Api, ApiError
 from tests.nodes import LABEL, make_node
+
+from .place import steady
 
 pytestmark = pytest.mark.cluster
 
@@ -63,24 +63,10 @@ class Everything:
         return True
 
 
-class Steady(Api):
-    """Over one connection: a handshake for each of two thousand requests takes longer than what they ask for."""
-
-    @cached_property
-    def kept(self) -> HTTPSConnection:
-        made = super().connection(60.0)
-        made.close = lambda: None  # type: ignore[method-assign]
-        return made
-
-    def connection(self, timeout: float) -> HTTPSConnection:
-        return self.kept
-
-
 @pytest.fixture
 def api(cluster: Sandbox) -> Iterator[Api]:
-    made = Steady(cluster.api().port, cluster.api().pki)
-    yield made
-    HTTPSConnection.close(made.kept)
+    with steady(cluster) as made:
+        yield made
 
 
 @pytest.fixture
