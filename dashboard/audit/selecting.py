@@ -85,9 +85,14 @@ def _group(what: str) -> Q:
 def of_changes() -> Q:
     """What somebody reads of what others did, and each page of a cluster tells of all: entries that belong to a change.
     What was refused before anything was begun, a shell, a revealed value and a sign-in are told to who did it and to
-    administrators, in the list of changes and in the audit.
+    administrators: sign-ins in the audit alone, the others in the list of changes too.
     """
     return Q(change__isnull=False)
+
+
+def of_clusters() -> Q:
+    """Without what is done with the dashboard alone: sign-ins, and exports and checks of the audit."""
+    return ~Q(action__in=(*_NO_CHANGE["sign-ins"], *_NO_CHANGE["audit"]))
 
 
 def in_group(what: str, action: str, result: str) -> bool:

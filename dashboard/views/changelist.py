@@ -22,7 +22,7 @@ from dashboard.actions.bulk import BULK
 from dashboard.actions.records import entry_words
 from dashboard.actions.registry import change_title, name_words
 from dashboard.admins import is_admin, is_administrator
-from dashboard.audit.selecting import of_changes
+from dashboard.audit.selecting import of_changes, of_clusters
 from dashboard.clusters.rules import past_of_contexts
 from dashboard.database import in_database
 from dashboard.errors import ClusterError, NotSignedIn
@@ -63,7 +63,7 @@ async def changes(request: HttpRequest) -> HttpResponseBase:
     await known_somewhere(request)
     sessions = await _sessions(request)
     admin = await is_admin(request)
-    mine = await told_to((await request.auser()).get_username(), sessions, admin)
+    mine = await told_to((await request.auser()).get_username(), sessions, admin) & of_clusters()
     if (form := request.GET.get("format", "html")) != "html":
         entries = _matching(request.GET, mine)
         return await audit_export(request, form, entries, _still(sessions, admin=admin), CHANGE_FACTS)
