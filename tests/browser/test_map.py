@@ -135,7 +135,7 @@ def test_what_uses_a_configmap_appears_on_its_page_and_in_its_json(
     address = f"/c/{SLUG}/configmaps/{namespace}/settings/"
     page.goto(address)
     card = page.locator("#relations")
-    expect(card).to_contain_text("Nothing.")
+    expect(card).to_contain_text("Nothing uses it.")
     container = {"name": "c", "image": "example/app:1", "envFrom": [{"configMapRef": {"name": "settings"}}]}
     pod = {
         "apiVersion": "v1",

@@ -95,4 +95,15 @@ def test_what_may_not_be_listed_is_said_to_be_missing_from_the_card() -> None:
     found.cache.put("configmaps", {"metadata": {"name": "settings"}})
     html = card(found, "configmaps", "settings", pods=nothing("pods"))
     assert "You may not list all Pods" in html
-    assert "Nothing that you may see." in html
+    assert "Nothing that you may see uses it." in html
+
+
+def test_a_side_with_nothing_is_said_in_one_line() -> None:
+    found = runtime()
+    found.cache.put("configmaps", {"metadata": {"name": "settings"}})
+    html = card(found, "configmaps", "settings")
+    assert "It uses nothing. Nothing uses it." in html and "<h3" not in html
+    container = {"name": "a", "image": "a", "envFrom": [{"configMapRef": {"name": "settings"}}]}
+    found.cache.put("pods", pod("web", containers=[container]))
+    html = card(found, "configmaps", "settings")
+    assert html.count("<h3") == 1 and "It uses nothing." in html and "Nothing uses it." not in html

@@ -69,15 +69,18 @@ class RelationsCard(Card):
         users = found.used_by | dict.fromkeys(made.rows, ("owner",))
         used_by = self._groups(obj, users, room, mine=False)
         hidden = [*(KINDS[plural].title for plural in found.hidden), *made.denied]
+        reading = made.reading or bool(unlisted(screen.session, self.plurals & KINDS.keys()))
+        sides = [
+            {"id": "uses", "title": "Uses", "groups": uses},
+            {"id": "used-by", "title": "Used by", "groups": used_by},
+        ]
         region = {
-            "sides": [
-                {"id": "uses", "title": "Uses", "groups": uses},
-                {"id": "used-by", "title": "Used by", "groups": used_by},
-            ],
+            "sides": [side for side in sides if side["groups"]],
+            "none": _none(uses, used_by, reading=reading, hidden=bool(hidden)),
             "hidden": _first(hidden),
             "partly": _first(made.partly),
             "custom": self.custom,
-            "reading": made.reading or bool(unlisted(screen.session, self.plurals & KINDS.keys())),
+            "reading": reading,
         }
         return Snapshot(regions={"relations": render.region("relations", region)})
 
@@ -223,6 +226,15 @@ class CustomRelationsCard(RelationsCard, ViewerPiece):
     def made_besides(self, obj: Any) -> MadeBesides:
         session = self.session
         return made_besides(session.reader, session.unwatched, session.cluster.kinds.served, obj.metadata.uid)
+
+
+def _none(uses: Sequence[Any], used_by: Sequence[Any], *, reading: bool, hidden: bool) -> str:
+    """What is said of the sides that have nothing."""
+    if reading:
+        unknown = [words for words, groups in (("it uses", uses), ("uses it", used_by)) if not groups]
+        return f"What {' and what '.join(unknown)} is not known yet." if unknown else ""
+    users = "Nothing that you may see uses it." if hidden else "Nothing uses it."
+    return " ".join([*(["It uses nothing."] if not uses else []), *([users] if not used_by else [])])
 
 
 def _first(titles: Sequence[str]) -> list[str]:
