@@ -16,7 +16,6 @@ from django.http import (
     HttpResponse,
     HttpResponseNotAllowed,
     HttpResponseRedirect,
-    JsonResponse,
     StreamingHttpResponse,
 )
 from django.http.response import HttpResponseBase
@@ -29,7 +28,7 @@ from .errors import ClusterError, Forbidden, NotFound, NotSignedIn, SignedOut
 from .live.acting import vouched_lately
 from .metrics import REQUEST_SECONDS
 from .sessions import is_renewal_due, session_renewed, session_seen
-from .views.errors import bare_error, wants_json, wrong_method
+from .views.errors import bare_error, sign_in_as_json, wants_json, wrong_method
 from .views.metrics import has_token
 from .views.refusals import body_refused
 from .views.sending import Allowance, SentFile
@@ -194,5 +193,5 @@ def sign_in_first(request: HttpRequest) -> HttpResponse:
         response.headers["HX-Redirect"] = target
         return response
     if wants_json(request):
-        return JsonResponse({"error": "Sign in first.", "login": target}, status=401)
+        return sign_in_as_json(request, target)
     return HttpResponseRedirect(target)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from functools import wraps
 from http import HTTPStatus
 from typing import Any, Concatenate, ParamSpec
@@ -17,7 +18,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import get_token
 from django.shortcuts import render
-from django.urls import reverse
+from django.urls import Resolver404, resolve, reverse
 
 from dashboard.actions.problems import Unrecorded, Unsettled
 from dashboard.credentials import is_shown_issuers
@@ -161,15 +162,21 @@ OF_CHANGES = frozenset(
 
 def _json(request: HttpRequest, error: ClusterError, login: str = "") -> JsonResponse:
     """``login``: where one signs in to the cluster first."""
-    match = request.resolver_match
     more = {"login": login} if login else {}
-    if match is not None and match.url_name in OF_CHANGES:
+    if _route(request) in OF_CHANGES:
         return JsonResponse({"error": error_context(error), **more}, status=error.status)
     step = error.next_step
     if isinstance(error, NotKept):
         step = " ".join(filter(None, (step, _nearest(error))))
     facts = {"error": error.message, "title": error.title, "next_step": step, **more}
     return JsonResponse(facts, status=error.status)
+
+
+def _route(request: HttpRequest) -> str | None:
+    """The name of what the address leads to, also where nothing has looked that up yet."""
+    with suppress(Resolver404):
+        return (request.resolver_match or resolve(request.path_info)).url_name
+    return None
 
 
 NO_WAY_IN = (
@@ -232,6 +239,17 @@ def wrong_method(request: HttpRequest, allowed: str) -> HttpResponse:
     response = bare_error(request, WrongMethod(said, next_step=step))
     response.headers["Allow"] = allowed
     return response
+
+
+class SignInFirst(ClusterError):
+    title = "You are not signed in"
+    status = 401
+
+
+def sign_in_as_json(request: HttpRequest, login: str) -> JsonResponse:
+    """For a script, in the place of the way to ``login``."""
+    step = "Sign in with a browser, and send its session's cookie."
+    return _json(request, SignInFirst("There is no session.", next_step=step), login)
 
 
 class FormTooLarge(ClusterError):

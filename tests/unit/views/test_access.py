@@ -96,6 +96,18 @@ async def test_every_route_and_verb_without_a_session_leads_to_the_sign_in_or_a_
         assert fragment["HX-Redirect"].startswith("/login/")
 
 
+async def test_a_script_without_a_session_is_told_so_as_of_every_refusal_of_that_address() -> None:
+    client = AsyncClient()
+    changing = await client.post("/c/dev/pods/shop/web/delete/?format=json", {"step": "preview"})
+    assert changing.status_code == 401
+    assert changing.json()["error"].keys() == {"title", "text", "field"}
+    reading = (await client.get("/c/dev/pods/?format=json")).json()
+    assert (reading["title"], reading["login"]) == (
+        "You are not signed in",
+        "/login/?next=/c/dev/pods/%3Fformat%3Djson",
+    )
+
+
 async def test_the_public_pages_carry_the_policy_and_no_cluster() -> None:
     for address in ("/healthz", "/login/"):
         response = await AsyncClient().get(address)
