@@ -269,6 +269,11 @@ async def _check_secret(look: Look, checks: Checks, row: Any) -> None:
     name = row["secret"]
     if not name or not look.namespace:
         return
+    served = [each["host"] or "" for each in look.values["rules"]]
+    if row["host"] and "" not in served and not any(covers(row["host"], each) for each in served):
+        text = f"No rule is for {row['host']}: requests for it reach none of these Services."
+        checks.at(row.place, "warn", text)
+        return
     found = look.get("secrets", name)
     if found is None and not look.unknown("secrets"):
         text = f"There is no Secret {name} in {look.namespace}: https shows the controller's own certificate."

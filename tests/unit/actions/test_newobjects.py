@@ -333,6 +333,15 @@ async def test_a_certificate_is_judged_by_its_public_part(
     assert said(checks)["tls-0"][1] == words
 
 
+@pytest.mark.parametrize(
+    ("host", "served"),
+    [("foo.com", True), ("*.com", True), ("", True), ("www.foo.com", False), ("*.foo.com", False)],
+)
+async def test_a_certificate_for_a_host_without_a_rule_is_told(host: str, served: bool) -> None:
+    checks = await looked("ingresses", RULE | {"tls.host": [host]}, world())
+    assert said(checks)["tls-0"][1].startswith("There is no Secret" if served else f"No rule is for {host}")
+
+
 async def test_a_certificate_that_may_not_be_read_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     async def refused(*_: Any) -> None:
         raise Forbidden("no")
