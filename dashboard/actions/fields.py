@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from dashboard.errors import BadInput
 from dashboard.kinds.quantity import QuantityError, parse_quantity
-from dashboard.kinds.rows import listed
 
 
 def whole_number(field: str, what: str, most: int, *, why: str = "", said: str = "") -> Callable[[str], int]:
@@ -37,13 +36,18 @@ MAX_REPLICAS = 10_000
 replicas = whole_number("replicas", "replicas", MAX_REPLICAS, why=", to catch a digit too many")
 
 
+def not_one_of(field: str, typed: str, values: Iterable[str]) -> str:
+    """A choice that is none, and all that there are."""
+    return f"{field} is {typed[:20]!r}: choose one of {', '.join(filter(None, values))}."
+
+
 def one_of(field: str, choices: Sequence[tuple[str, str]]) -> Callable[[str], str]:
     """Reads one of the choices, each a value and its words; the first where nothing was sent."""
     values = [value for value, _ in choices]
 
     def read(typed: str) -> str:
         if typed and typed not in values:
-            raise BadInput(f"{field} is {typed[:20]!r}: it is {listed(values)}.", field=field)
+            raise BadInput(not_one_of(field, typed, values), field=field)
         return typed or values[0]
 
     return read

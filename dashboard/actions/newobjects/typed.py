@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from dashboard.errors import BadInput
 
+from ..fields import not_one_of
 from .form import MAX_ROWS, Input
 
 FREE = 1  # row to fill, below those that are
@@ -102,9 +103,7 @@ def _read(reading: Reading, one: Input, place: str, text: str) -> tuple[Any, Any
     if one.input == "choice":
         values = [value for value, _ in one.choices]
         if text and text not in values:
-            reading.wrong.setdefault(
-                place, f"{one.label} is {text[:20]!r}: it is {', '.join(filter(None, values))}."
-            )
+            reading.wrong.setdefault(place, not_one_of(one.label, text, values))
             return None, text
         chosen = text or one.value or values[0]
         return chosen, chosen

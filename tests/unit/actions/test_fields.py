@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.actions.fields import duration, flag
+from dashboard.actions.fields import duration, flag, one_of
 from dashboard.actions.newobjects.reading import port
 from dashboard.errors import BadInput
 
@@ -42,3 +42,10 @@ def test_a_port_is_no_count_of_ports(typed: str) -> None:
     with pytest.raises(BadInput) as error:
         port(typed)
     assert error.value.message == "A port is a number from 1 to 65535."
+
+
+def test_a_choice_that_is_none_names_all_that_there_are() -> None:
+    read = one_of("how", [("", "As it is"), *((each, each) for each in "abcde")])
+    assert read("c") == "c"
+    with pytest.raises(BadInput, match="how is 'x': choose one of a, b, c, d, e"):
+        read("x")
