@@ -269,6 +269,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "dashboard.middleware.session_required",
     "dashboard.middleware.methods_named",
+    "dashboard.middleware.forms_only",
 ]
 # `check --deploy` looks for Django's own middleware by its path; `dashboard.csrf.CsrfMiddleware` is a subclass of it.
 SILENCED_SYSTEM_CHECKS = ["security.W003"]

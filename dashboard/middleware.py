@@ -28,7 +28,7 @@ from .errors import ClusterError, Forbidden, NotFound, NotSignedIn, SignedOut
 from .live.acting import vouched_lately
 from .metrics import REQUEST_SECONDS
 from .sessions import is_renewal_due, session_renewed, session_seen
-from .views.errors import bare_error, sign_in_as_json, wants_json, wrong_method
+from .views.errors import bare_error, not_a_form, sign_in_as_json, wants_json, wrong_method
 from .views.metrics import has_token
 from .views.refusals import body_refused
 from .views.sending import Allowance, SentFile
@@ -38,6 +38,7 @@ Handler = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 STANDS_SECONDS = 15.0  # after which a file that is being sent asks again for its session
 UNCONFIRMED_SECONDS = 30.0
 # The design's fixed list. Static files are answered before this; /metrics asks for a token of its own.
+NO_FORMS = ("json", "yaml")  # how the types end that a script may take for what is read here
 WITHOUT_SESSION = frozenset({"/healthz", "/readyz", "/metrics"})  # whoever asks
 PUBLIC = WITHOUT_SESSION | {
     "/login/",
@@ -106,6 +107,19 @@ def methods_named(get_response: Handler) -> Handler:
         if isinstance(response, HttpResponseNotAllowed):
             return wrong_method(request, response.headers["Allow"])
         return response
+
+    return middleware
+
+
+@async_only_middleware
+def forms_only(get_response: Handler) -> Handler:
+    """Refuses a body that is no form: its fields would count as fields that were not sent."""
+
+    async def middleware(request: HttpRequest) -> HttpResponseBase:
+        kind = request.content_type or ""
+        if request.method == "POST" and kind.endswith(NO_FORMS):
+            return not_a_form(request, kind)
+        return await get_response(request)
 
     return middleware
 

@@ -235,10 +235,22 @@ def _bare(
 def wrong_method(request: HttpRequest, allowed: str) -> HttpResponse:
     """In the place of Django's own answer, which has no words."""
     said = f"It takes {allowed or 'no method'}, not {request.method}. Nothing was done."
-    step = "What can be done with an object, and at which address, stands in docs/actions.md."
+    step = "What can be asked and sent, and at which address, stands in docs/scripts.md."
     response = bare_error(request, WrongMethod(said, next_step=step))
     response.headers["Allow"] = allowed
     return response
+
+
+class NotAForm(ClusterError):
+    title = "This is not a form"
+    status = 415
+
+
+def not_a_form(request: HttpRequest, kind: str) -> HttpResponse:
+    """``kind``: what it says that it is. For a script that sends JSON: what it gets is JSON, what it sends is not."""
+    said = f"Fields are read from a form, not from {kind[:60]}. Nothing was done."
+    step = "Send them as application/x-www-form-urlencoded, as docs/scripts.md shows."
+    return bare_error(request, NotAForm(said, next_step=step))
 
 
 class SignInFirst(ClusterError):

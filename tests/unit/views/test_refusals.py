@@ -106,6 +106,8 @@ def test_what_no_view_answers_is_json_for_a_script_and_a_page_for_a_person() -> 
     assert refused.json()["error"]["text"].startswith("It takes GET, HEAD, POST, not PUT. Nothing was done.")
     assert refused.headers["Allow"] == "GET, HEAD, POST"
     client.handler.enforce_csrf_checks = True
+    typed = client.post(f"{SCALE}?format=json", {"replicas": 3}, content_type="application/json")
+    assert typed.status_code == 415 and "not from application/json" in typed.json()["error"]["text"]
     expired = client.post(f"{SCALE}?format=json", {"step": "preview"})
     assert expired.status_code == 403 and expired.json()["error"]["title"] == "The form has expired"
 
