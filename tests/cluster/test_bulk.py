@@ -7,6 +7,8 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ import pytest_asyncio
 import yaml
 
 from sandbox import Sandbox
-from tools.server import SESSION, Server
+from tools.server import ROOT, SESSION, Server
 
 from .place import RBAC, Place, rule, until
 
@@ -166,6 +168,21 @@ async def shop(cluster: Sandbox, namespace: str, tmp_path: Path) -> AsyncIterato
     finally:
         await asyncio.to_thread(server.stop)
         made.api.delete(f"{RBAC}/clusterrolebindings/reads-{namespace}")
+
+
+async def test_a_script_scales_one_as_the_documents_show(shop: Shop) -> None:
+    async def scaled(replicas: int) -> str:
+        link = await asyncio.to_thread(shop.server.signin_link)
+        where = f"/c/tests/deployments/{shop.namespace}/{NAMES[0]}/scale/"
+        words = (sys.executable, ROOT / "docs/examples/scale.py", link, where, str(replicas))
+        done = await asyncio.to_thread(subprocess.run, words, capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
+
+    said = await scaled(2)
+    assert "ok: " in said and "2 pods" in said, said
+    assert shop.api.get(f"{shop.apps}/{NAMES[0]}")["spec"]["replicas"] == 2
+    assert "Nothing would change." in await scaled(2)
+    assert "replicas" in (refused := await scaled(-1)) and "Traceback" not in refused, refused
 
 
 async def test_twenty_are_scaled_and_what_cannot_be_is_told_object_by_object(shop: Shop) -> None:
