@@ -466,7 +466,10 @@ class ListScreen(Screen):
 
     @property
     def _create_url(self) -> str:
-        """Where objects are created, by the form of the kind or else from YAML, in the one namespace looked at."""
+        """Where objects are created, by the form of the kind or else from YAML, in the one namespace looked at; "" for
+        Events, which nobody writes by hand."""
+        if self.kind.plural == "events":
+            return ""
         where = [("namespace", self.query.namespaces[0])] if len(self.query.namespaces) == 1 else []
         if has_form(self.kind.plural):
             query = f"?{urlencode(where)}" if where else ""

@@ -52,6 +52,11 @@ def test_a_filter_that_leaves_nothing_is_counted_against_what_there_is(query: st
     assert "<b>0</b> of <b>1</b>" in flat(render.region("list_head", head).html)
 
 
+def test_events_are_not_created_by_hand() -> None:
+    assert screen("", "jobs")._create_url == "/c/tests/create/?kind=jobs"
+    assert screen("", "events")._create_url == ""
+
+
 def test_what_is_not_listed_yet_is_not_counted() -> None:
     shown = screen("", "jobs")
     shown.runtime.cache.status = lambda plural: ReflectorStatus("starting")  # type: ignore[method-assign]
