@@ -26,9 +26,7 @@ _RULES = (("minAvailable", "must stay available"), ("maxUnavailable", "may be un
 class NewBudget(NewObject):
     plural, word = "poddisruptionbudgets", "Budget"
     reads = frozenset({"pods", "replicasets", "deployments", "statefulsets", "daemonsets", "jobs"})
-    offered_on = MappingProxyType(
-        {"deployments": "Protect by a disruption budget", "statefulsets": "Protect by a disruption budget"}
-    )
+    offered_on = MappingProxyType({"deployments": "Add a budget", "statefulsets": "Add a budget"})
     sections = (
         Section(title="PodDisruptionBudget", inputs=(name_input(), NAMESPACE)),
         Section(
