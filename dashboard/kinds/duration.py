@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 # A Go time.Duration ends at 2**63 - 1 nanoseconds; anything older prints as this.
 _LONGEST = 9_223_372_036
@@ -48,6 +49,11 @@ def long_span(days: int) -> str:
         return "less than a day"
     count, noun = (days, "day") if days < 730 else (days // 365, "year")
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def day_and_time(at: datetime) -> str:
+    """``Tue 1 Dec 2026, 00:38 UTC``: what is looked for by its day, where no script puts it into the reader's words."""
+    return f"{at:%a} {at.day} {at:%b %Y, %H:%M} UTC"
 
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "y": 365 * 86_400}

@@ -34,6 +34,7 @@ from dashboard.actions.restored_pods import lost_claims
 from dashboard.admins import is_admin
 from dashboard.edge import KIB, body_limit
 from dashboard.errors import BadInput, ClusterError, Forbidden, NotFound
+from dashboard.kinds.duration import day_and_time
 from dashboard.kinds.rows import OFFERED, listed, plural
 from dashboard.kube.config import slug, unslug
 from dashboard.live.acting import identity_of, own_accounts
@@ -332,7 +333,7 @@ class RecoveryForm:
             if of_cluster(stored, header)
             else stored.scope
         )
-        return f"{stored.at:%a %d %b %Y, %H:%M} UTC, {of}{', encrypted' if stored.encrypted else ''}"
+        return f"{day_and_time(stored.at)}, {of}{', encrypted' if stored.encrypted else ''}"
 
     def _namespaces(self, stored: Stored) -> Sequence[str]:
         """Those of a backup, as far as they are known here and may be named."""

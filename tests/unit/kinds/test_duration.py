@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
-from dashboard.kinds.duration import human_duration, long_span
+from dashboard.kinds.duration import day_and_time, human_duration, long_span
 
 MINUTE, HOUR, DAY, YEAR = 60, 3600, 86400, 365 * 86400
 
@@ -55,3 +57,7 @@ def test_rule_boundaries(seconds: float, text: str) -> None:
 )
 def test_what_is_years_away_is_told_in_years(days: int, words: str) -> None:
     assert long_span(days) == words
+
+
+def test_a_day_is_not_padded() -> None:
+    assert day_and_time(datetime(2026, 12, 1, 0, 38, tzinfo=UTC)) == "Tue 1 Dec 2026, 00:38 UTC"
