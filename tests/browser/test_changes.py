@@ -14,26 +14,33 @@ SLUG = "tests"
 pytestmark = pytest.mark.usefixtures("changes_allowed")
 
 
-def test_each_filter_is_a_page_of_its_own_for_back_and_forward(page: Page) -> None:
+def test_each_filter_is_a_page_of_its_own_for_back_and_forward(
+    page: Page, objects: Objects, namespace: str
+) -> None:
+    objects.deployment("web", 1)
+    page.goto(f"/c/{SLUG}/deployments/{namespace}/web/scale/")
+    page.locator("input[name=replicas]").fill("2")
+    page.locator("[data-apply]").click()
+    expect(page).to_have_url(re.compile(r"/changes/\d+/"))
     page.goto(f"/c/{SLUG}/")
     page.locator(".person summary").click()
     page.get_by_role("link", name="Changes made here").click()
     name = page.locator("input[name=q]")
-    page.get_by_label("What", exact=True).select_option("sign in")
+    page.get_by_label("What", exact=True).select_option("scale")
     page.get_by_role("button", name="Filter").click()
-    expect(page).to_have_url(re.compile(r"/changes/\?action=sign\+in$"))
+    expect(page).to_have_url(re.compile(r"/changes/\?action=scale$"))
     name.fill("nothing-is-called-so")
     page.keyboard.press("Enter")
     expect(page.locator("#page")).to_contain_text("No change matches")
     expect(page).to_have_url(re.compile("q=nothing-is-called-so$"))
     page.go_back()
-    expect(page.locator("tbody tr").first).to_contain_text("Sign in")
+    expect(page.locator("tbody tr").first).to_contain_text("Scale")
     expect(name).to_have_value("")
     page.go_back()
     expect(page).to_have_url(re.compile("/changes/$"))
     expect(page.get_by_label("What", exact=True)).to_have_value("")
     page.go_forward()
-    expect(page.get_by_label("What", exact=True)).to_have_value("sign in")
+    expect(page.get_by_label("What", exact=True)).to_have_value("scale")
     page.go_back()
     page.go_back()
     expect(page).to_have_url(re.compile(f"/c/{SLUG}/$"))
