@@ -36,7 +36,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TAG = "cluster-ui:0.1.0"
 REGISTRY = "registry-1.docker.io"
 MAX_MB = 250  # of the image on Debian's packages, as files are long
-GRACE_SECONDS = 15  # of deploy's pod
+GRACE_SECONDS = 25  # of deploy's pod
 START_SECONDS = 300.0
 USER = 10001
 # Debian package → a file of it.

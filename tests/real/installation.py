@@ -130,7 +130,9 @@ class Installation:
         self.kubectl("delete", "namespace", NAME, BESIDE, "--ignore-not-found", "--wait=true")
 
     def upgrade(self, chart: Path = CHART, **more: Any) -> None:
-        """Installs or upgrades with the values of ``self`` and more, and waits until nothing older answers."""
+        """Installs or upgrades with the values of ``self`` and more, and waits until nothing older answers, and all that
+        is new does: what enforces the policy lets a new pod's address in a moment after it is ready.
+        """
         words = (
             "upgrade",
             "--install",
@@ -146,6 +148,12 @@ class Installation:
         # Helm waits for the new ones alone; a proxy may lead to one that ends until it has.
         self.kubectl("rollout", "status", "-n", NAME, f"deployment/{NAME}", f"--timeout={SECONDS:.0f}s")
         wait_for(lambda: len(self.pods()) == len(self.pods(ending=True)), "the end of the former pods")
+        wait_for(self._answers, "an answer of every pod")
+
+    def _answers(self) -> bool:
+        """Whether answers come by the Ingress, twice as many as there are pods, and none is the proxy's own."""
+        stranger = Visitor(self.place.address)
+        return all(stranger.get("/login/")[0] < 500 for _ in range(2 * len(self.pods())))
 
     def helm(self, *words: str, given: str = "") -> str:
         program = str(self._helm)

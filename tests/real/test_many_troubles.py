@@ -135,7 +135,7 @@ CASES = {
     ),
     "startup": Case(
         "pod-liveness-failing",
-        "container app fails its startup probe, so the kubelet stops it.",
+        "container app fails its startup probe, so the kubelet stops it: its command fails and prints nothing.",
         container=probe("startupProbe", exec={"command": ["false"]}),
     ),
     "readiness-tcp": Case(
