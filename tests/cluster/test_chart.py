@@ -131,6 +131,16 @@ def test_whom_it_impersonates_is_named(program: Path) -> None:
         (["settings.CLUSTER_UI_SECRET_KEY=x"], "CLUSTER_UI_SECRET_KEY"),
         (["settings.DATABASE_URL=postgres://u:p@h/d"], "DATABASE_URL"),
         (["replica=2"], "replica"),
+        (["image.tag=1 2"], "/image/tag"),
+        (["podLabels.app\\.kubernetes\\.io/name=other"], "leave it out of podLabels"),
+        (
+            [
+                *(f"{each}.secretName=a" for each in ("database", "redis", "secretKey")),
+                "autoscaling.enabled=true",
+                "autoscaling.minReplicas=9",
+            ],
+            "autoscaling.maxReplicas",
+        ),
         (["actAs=root"], "actAs"),
     ],
 )

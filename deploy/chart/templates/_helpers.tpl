@@ -53,6 +53,12 @@ labels:
 {{- if and .Values.metrics.serviceMonitor.enabled (not .Values.metrics.secretName) }}
 {{- fail "/metrics answers others with a token only: name the Secret that holds it in metrics.secretName." }}
 {{- end }}
+{{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) }}
+{{- fail "autoscaling.minReplicas is more than autoscaling.maxReplicas." }}
+{{- end }}
+{{- if hasKey .Values.podLabels "app.kubernetes.io/name" }}
+{{- fail "The Service and the Deployment find their pods by app.kubernetes.io/name: leave it out of podLabels." }}
+{{- end }}
 {{- end }}
 
 {{/* Settings of the dashboard, for the container that migrates and the one that serves. */}}
