@@ -37,8 +37,8 @@ Handler = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 STANDS_SECONDS = 15.0  # after which a file that is being sent asks again for its session
 UNCONFIRMED_SECONDS = 30.0
-# The design's fixed list. Static files are answered before this; /metrics asks for a token of its own.
 NO_FORMS = ("json", "yaml")  # how the types end that a script may take for what is read here
+# The design's fixed list. Static files are answered before this; /metrics asks for a token of its own.
 WITHOUT_SESSION = frozenset({"/healthz", "/readyz", "/metrics"})  # whoever asks
 PUBLIC = WITHOUT_SESSION | {
     "/login/",
