@@ -308,7 +308,7 @@ class Sandbox:
             self._wait(lambda: self._has(account), "The controllers do not work: no default service account.")
             self._start_agent()
             self._start_node(state)
-            self._wait(self._works, f"Some of it does not run: {self.pids()}.")
+            self._settle(state, found)
         except BaseException:
             self._stop()
             raise
@@ -646,6 +646,22 @@ class Sandbox:
         except (OSError, ApiError):
             return False
         return True
+
+    def _settle(self, state: dict[str, Any], found: Binaries) -> None:
+        """Wait until everything works. What has ended since it was started is started again: on a machine that has just
+        booted, the API server may take longer than metrics-server waits for it.
+        """
+
+        def works() -> bool:
+            if not all(self.pids()[program] for program in _PROGRAMS):
+                self._create(state, found)
+            return self._works()
+
+        try:
+            self._wait(works, "Some of it does not run or report.")
+        except SandboxError as error:
+            ended = ", ".join(name for name, pid in self.pids().items() if pid is None)
+            raise SandboxError(f"{error} Not running: {ended}." if ended else str(error)) from error
 
     def _works(self) -> bool:
         """Whether every process runs, and the simulated kubelets report."""

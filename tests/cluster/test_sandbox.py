@@ -353,12 +353,25 @@ def test_objects_are_kept_over_a_kill_of_every_process(other: Sandbox) -> None:
     assert other.api().get(note)["metadata"]["name"] == "kill"
 
 
-def test_up_starts_again_a_single_process_that_died(other: Sandbox) -> None:
-    killed = other.pids()["kube-scheduler"]
-    assert killed is not None
-    os.kill(killed, signal.SIGKILL)
+def test_up_starts_again_what_died_before_and_what_dies_meanwhile(
+    other: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kill(other, "kube-scheduler")
     wait_for(lambda: other.status().condition == "degraded")
     server = other.pids()["kube-apiserver"]
+    nodes_are_added = Sandbox._add_nodes
+
+    def meanwhile(sandbox: Sandbox, port: int) -> None:
+        kill(sandbox, "metrics-server")
+        nodes_are_added(sandbox, port)
+
+    monkeypatch.setattr(Sandbox, "_add_nodes", meanwhile)
     other.up(samples=False)
     assert other.status().condition == "running"
     assert other.pids()["kube-apiserver"] == server
+
+
+def kill(sandbox: Sandbox, program: str) -> None:
+    pid = sandbox.pids()[program]
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
