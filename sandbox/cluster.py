@@ -101,7 +101,8 @@ class Sandbox:
     node counts as lost; by default that is minutes, so that a busy machine loses none. `etcd_quota`: bytes that etcd
     may hold; by default 2 GiB, which is not enough for 50,000 pods of the size of real ones. `real_node`: whether
     there is a node that really runs containers beside the simulated ones, which takes Linux and root; None is as the
-    last time. `policies`: whether NetworkPolicies are enforced there; without, there is less to build.
+    last time. `bare`: it runs pods, and has neither names, volumes and ingresses for them nor enforces NetworkPolicies;
+    that is less to build.
     """
 
     def __init__(
@@ -114,7 +115,7 @@ class Sandbox:
         node_grace: int | None = None,
         etcd_quota: int | None = None,
         real_node: bool | None = None,
-        policies: bool = True,
+        bare: bool = False,
         log: Log = print_to_stderr,
     ) -> None:
         if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?", name):
@@ -127,7 +128,7 @@ class Sandbox:
         self.node_grace = node_grace
         self.etcd_quota = etcd_quota
         self._real_node = real_node
-        self._policies = policies
+        self._bare = bare
         self.folder = (home or data_home()).absolute() / name
         self._workdir = self.folder / "kwok" / "clusters" / name
         self._log = log
@@ -258,7 +259,7 @@ class Sandbox:
             raise SandboxError(
                 f"The sandbox {self.name} has no real node that runs; start it: up --real-node."
             )
-        programs = node_programs.ensure(self._log)
+        programs = node_programs.ensure(self._log, bare=True)  # which any has
         ctr = [*machine.enter(pid), str(programs.debian("usr/bin/ctr")), "-n", "k8s.io"]
         for each in containerds().values():
             command = [*ctr, "-a", each.socket, "images", "import", "-"]
@@ -448,7 +449,7 @@ class Sandbox:
         agent = b"".join((HERE / name).read_bytes() for name in ("agent.py", "api.py"))
         if self.real_node:
             agent += node_programs.key().encode()
-            agent += node_programs.policies_key().encode() if self._policies else b""
+            agent += b"" if self._bare else node_programs.added_key().encode()
             agent += b"".join(path.read_bytes() for path in sorted((HERE / "node").glob("*.py")))
         return hashlib.sha256(self._config(state, found).encode() + agent).hexdigest()
 
@@ -517,8 +518,7 @@ class Sandbox:
                 if self._has(f"/api/v1/nodes/{name}"):
                     api.delete(f"/api/v1/nodes/{name}")
             return
-        programs = node_programs.ensure(self._log)
-        policies = str(node_programs.ensure_policies(self._log)) if self._policies else ""
+        programs = node_programs.ensure(self._log, bare=self._bare)
         place = machine.place(self.folder, state["network"])
         for path, content in objects.plumbing(place.address).items():
             api.apply(path, content)
@@ -528,7 +528,7 @@ class Sandbox:
         pid_file.unlink(missing_ok=True)
         settings = {
             "programs": str(programs.folder),
-            "policies": policies,
+            "added": str(programs.added or ""),
             "name": place.name,
             "network": place.network,
             "api_port": api.port,

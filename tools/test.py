@@ -20,9 +20,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
-from sandbox.binaries import cache_home
 from sandbox.node import machine
-from sandbox.node import programs as node_programs
 from tools import image
 from tools.debian import packages_install
 
@@ -30,8 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 PROGRAMS = "from sandbox.binaries import ensure; from sandbox.cluster import print_to_stderr; ensure(print_to_stderr)"
 NODE_PROGRAMS = (
-    "from sandbox.node.programs import ensure, ensure_policies; from sandbox.cluster import print_to_stderr as log; "
-    "ensure(log); ensure_policies(log)"
+    "from sandbox.node.programs import ensure; from sandbox.cluster import print_to_stderr; "
+    "ensure(print_to_stderr, bare={bare})"
 )
 PARTS = ("checks", "unit", "cluster", "browser", "image")
 CACHE = "pytest-cache"
@@ -152,7 +150,9 @@ def _real_node(environment: dict[str, str]) -> int:
         return 0
     traced = {"iproute2": "ip", "nftables": "nft", "procps": "pgrep"}  # what the tests look for traces with
     there = {name: bool(shutil.which(program)) for name, program in traced.items()}
-    return packages_install("The tests", there) or _command(sys.executable, "-c", NODE_PROGRAMS)(environment)
+    return packages_install("The tests", there) or _command(
+        sys.executable, "-c", NODE_PROGRAMS.format(bare=False)
+    )(environment)
 
 
 MARKS = {
@@ -197,14 +197,15 @@ def _pytest(only: str | None, environment: dict[str, str]) -> int:
 
 
 def _one_pod(environment: dict[str, str]) -> int:
-    """The short form of `make real`, where a real node can run and its programs are there: they take long to build."""
+    """The short form of `make real`, where a real node can run: on one without all that takes longer to build."""
     why_not = machine.impossible()
-    if not why_not and not node_programs.there(cache_home()):
-        why_not = "The real node's programs are not built here yet; `make real` builds them, once."
     if why_not:
         print(f"SKIPPED: {why_not}", flush=True)
         return 0
-    return _tests(Path(environment["CLUSTER_UI_HOME"]) / "one-pod", environment, "tests/real/test_one_pod.py")
+    code = _command(sys.executable, "-c", NODE_PROGRAMS.format(bare=True))(environment)
+    return code or _tests(
+        Path(environment["CLUSTER_UI_HOME"]) / "one-pod", environment, "tests/real/test_one_pod.py"
+    )
 
 
 def _twice(home: Path, environment: dict[str, str], *which: str) -> int:

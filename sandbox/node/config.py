@@ -63,12 +63,8 @@ class Kubelet:
 KUBELETS = tuple(Kubelet(node) for node in NODES)
 
 
-def commands(
-    programs: Programs, folder: Path, place: Place, policies: Path | None = None
-) -> dict[str, list[str]]:
-    """The programs that run all the time, by name; those that are ``containerds`` have to be first. ``policies``: the
-    folder of what enforces NetworkPolicies, where they are to be.
-    """
+def commands(programs: Programs, folder: Path, place: Place) -> dict[str, list[str]]:
+    """The programs that run all the time, by name; those that are ``containerds`` have to be first."""
     kubeconfig = str(folder / "kubeconfig")
     return {
         **{
@@ -93,9 +89,16 @@ def commands(
             for each in KUBELETS
         },
         "kube-proxy": [programs.built("kube-proxy"), f"--config={HERE / 'kube-proxy.yaml'}"],
-        "coredns": [programs.built("coredns"), "-conf", str(HERE / "Corefile")],
+        **(_added(programs.added / "bin", kubeconfig, place) if programs.added else {}),
+    }
+
+
+def _added(folder: Path, kubeconfig: str, place: Place) -> dict[str, list[str]]:
+    """What serves the pods that run: names, volumes, the way in, and NetworkPolicies."""
+    return {
+        "coredns": [str(folder / "coredns"), "-conf", str(HERE / "Corefile")],
         "local-path-provisioner": [
-            programs.built("local-path-provisioner"),
+            str(folder / "local-path-provisioner"),
             "start",
             f"--kubeconfig={kubeconfig}",
             f"--namespace={VOLUMES_NAMESPACE}",
@@ -106,7 +109,7 @@ def commands(
             f"--helper-pod-file={HERE / 'volumes-pod.yaml'}",
         ],
         "traefik": [
-            programs.built("traefik"),
+            str(folder / "traefik"),
             "--entrypoints.web.address=:80",
             "--entrypoints.websecure.address=:443",
             "--entrypoints.websecure.http.tls=true",
@@ -116,14 +119,14 @@ def commands(
             "--global.sendanonymoususage=false",
             "--log.level=INFO",
         ],
-        **({"kube-router": _router(policies, kubeconfig)} if policies else {}),
+        "kube-router": _router(str(folder / "kube-router"), kubeconfig),
     }
 
 
-def _router(policies: Path, kubeconfig: str) -> list[str]:
+def _router(program: str, kubeconfig: str) -> list[str]:
     """Of all that it can, the NetworkPolicies only. Both kubelets have one address, so one of it is for both."""
     return [
-        str(policies / "bin" / "kube-router"),
+        program,
         f"--kubeconfig={kubeconfig}",
         f"--hostname-override={NODE}",
         "--run-firewall=true",

@@ -4,9 +4,10 @@ Debian packages. Nothing is installed on the machine: all of it lies in the sand
 
 import hashlib
 import os
+import platform
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,14 +18,29 @@ from sandbox.versions import cache_key, pinned
 
 HERE = Path(__file__).resolve().parent
 MODULES = HERE / "go"
-# What `go install tool` makes in each folder of go/, and what we call it.
-BUILT: Mapping[str, Mapping[str, str]] = {
-    "kubernetes": {"kubelet": "kubelet", "kube-proxy": "kube-proxy"},
-    "coredns": {"coredns": "coredns"},
-    "volumes": {"local-path-provisioner": "local-path-provisioner"},
-    "traefik": {"traefik": "traefik"},
+# What `go install tool` makes in each folder of go/: without the first no pod runs, the others serve those that run.
+KUBERNETES = "kubernetes"
+ADDED: Mapping[str, str] = {
+    "coredns": "CoreDNS",
+    "volumes": "local-path-provisioner",
+    "traefik": "Traefik",
+    "policies": "kube-router",
 }
-# The packages with what they need beyond what every Debian has; apt checks their signatures.
+# The packages with what they need beyond what every Debian has; apt checks their signatures. A release of Debian keeps
+# to one version of each and mends it, and its mirrors keep the last mended one only: so the version is what is pinned,
+# for the release that all this was tried on. Elsewhere it is what the release has.
+PINNED: Mapping[str, Mapping[str, str]] = {
+    "12": {
+        "containerd": "1.6.20*",
+        "runc": "1.1.5*",
+        "containernetworking-plugins": "1.1.1*",
+        "nftables": "1.0.6*",
+        "iproute2": "6.1.0*",
+        "busybox": "1:1.35.0*",
+        "iptables": "1.8.9*",
+        "ipset": "7.17*",
+    }
+}
 PACKAGES = (
     "containerd",
     "runc",
@@ -47,19 +63,20 @@ PACKAGES = (
 )
 # What the image for pods is made of, apart from those: here is another C library than the machine may have.
 IMAGE_PACKAGES = ("busybox", "libc6")
-# What enforces NetworkPolicies, in a folder of its own: building it takes minutes, and one pod runs without.
-POLICIES = "policies"
-POLICY_PACKAGES = ("iptables", "ipset", "libipset13")
+ADDED_PACKAGES = ("iptables", "ipset", "libipset13")  # kube-router runs their commands
 
 
 @dataclass(frozen=True)
 class Programs:
-    """Where the real node's programs are; the folder is complete when it is there."""
+    """Where the real node's programs are; a folder is complete when it is there. ``added``: that of cluster DNS, volumes,
+    the ingress controller and what enforces NetworkPolicies; None on a node that has none of these.
+    """
 
     folder: Path
+    added: Path | None = None
 
     def built(self, program: str) -> str:
-        """The path of a program built from Go modules."""
+        """The path of kubelet or kube-proxy."""
         return str(self.folder / "bin" / program)
 
     def debian(self, path: str) -> Path:
@@ -71,11 +88,9 @@ class Programs:
         """The root of what the image for pods is made of."""
         return self.folder / "image"
 
-    def environment(self, policies: Path | None = None) -> dict[str, str]:
-        """A PATH and libraries with which all of them run, the packages' own first. ``policies``: the folder of what
-        enforces NetworkPolicies, of which the same is true.
-        """
-        roots = [each / "debian" for each in (self.folder, policies) if each is not None]
+    def environment(self) -> dict[str, str]:
+        """A PATH and libraries with which all of them run, the packages' own first."""
+        roots = [each / "debian" for each in (self.folder, self.added) if each is not None]
         folders = [str(root / each) for root in roots for each in ("usr/sbin", "usr/bin", "sbin", "bin")]
         libraries = [
             str(path)
@@ -87,71 +102,71 @@ class Programs:
             "PATH": ":".join([*folders, "/usr/sbin", "/usr/bin", "/sbin", "/bin"]),
             "LD_LIBRARY_PATH": ":".join(libraries),
         }
-        if policies is not None:  # iptables looks for its matches where it was to be installed
+        if self.added is not None:  # iptables looks for its matches where it was to be installed
             found["XTABLES_LIBDIR"] = ":".join(
-                str(path) for path in policies.glob("debian/usr/lib/*/xtables")
+                str(path) for path in self.added.glob("debian/usr/lib/*/xtables")
             )
         return found
 
 
 def key() -> str:
-    """The folder of the cache: another one for other modules, packages or another release of Debian."""
-    digest = hashlib.sha256(repr((PACKAGES, IMAGE_PACKAGES, sorted(BUILT), _release())).encode())
-    for name in sorted(BUILT):
+    """The folder of the cache: another one for other modules, packages, versions or another release of Debian."""
+    return f"node-{_digest((*PACKAGES, *IMAGE_PACKAGES), [KUBERNETES])}"
+
+
+def added_key() -> str:
+    """As :func:`key`, of ``Programs.added``."""
+    return f"node-added-{_digest(ADDED_PACKAGES, ADDED)}"
+
+
+def _digest(packages: Sequence[str], modules: Iterable[str]) -> str:
+    digest = hashlib.sha256(repr((_pinned(packages), _release())).encode())
+    for name in modules:
         digest.update(cache_key(MODULES / name).encode())
-    return f"node-{digest.hexdigest()[:16]}"
+    return digest.hexdigest()[:16]
 
 
-def ensure(log: Log, *, home: Path | None = None) -> Programs:
-    """Return the programs, making them first when the cache has none. Raises SandboxError."""
-
-    def make(folder: Path, work: Path) -> None:
-        log(
-            "Preparing the real node's programs, once: about 10 minutes on 2 cores, and 10 GB of disk meanwhile."
-        )
-        log("Downloading containerd, runc, CNI plug-ins and busybox as Debian packages …")
-        _unpack(PACKAGES, folder.with_name("debian"), work / "debian")
-        _unpack(IMAGE_PACKAGES, folder.with_name("image"), work / "image")
-        for name, programs in BUILT.items():
-            log(f"Building {' and '.join(programs.values())} from source …")
-            build.install(MODULES / name, folder, work, _ldflags(name), log)
-
-    return Programs(ensure_made(key(), make, log, home=home))
-
-
-def there(home: Path) -> bool:
-    """Whether the cache `home` has the programs already."""
-    return (home / key()).is_dir()
-
-
-def policies_key() -> str:
-    """As :func:`key`, of what enforces NetworkPolicies."""
-    digest = hashlib.sha256(repr((POLICY_PACKAGES, cache_key(MODULES / POLICIES), _release())).encode())
-    return f"node-{POLICIES}-{digest.hexdigest()[:16]}"
-
-
-def policies_there(home: Path) -> bool:
-    """Whether the cache `home` has what enforces NetworkPolicies already."""
-    return (home / policies_key()).is_dir()
-
-
-def ensure_policies(log: Log, *, home: Path | None = None) -> Path:
-    """Return the folder of what enforces NetworkPolicies: kube-router, and the commands that it runs.
+def ensure(log: Log, *, bare: bool = False, home: Path | None = None) -> Programs:
+    """Return the programs, making them first when the cache has none; those of a ``bare`` node are less to build.
 
     Raises SandboxError.
     """
 
     def make(folder: Path, work: Path) -> None:
-        log("Building kube-router from source, once: about 3 minutes on 2 cores …")
+        log(
+            "Preparing kubelet, containerd and runc, once: about 4 minutes on 2 cores, 5 GB of disk meanwhile."
+        )
+        if _release().get("VERSION_ID") not in PINNED:
+            log("This is another Debian than the one that they were tried on: its own versions are taken.")
+        _unpack(PACKAGES, folder.with_name("debian"), work / "debian")
+        _unpack(IMAGE_PACKAGES, folder.with_name("image"), work / "image")
+        log("Building kubelet and kube-proxy from source …")
+        if versions()[KUBERNETES] != pinned()[KUBERNETES]:
+            raise SandboxError("The kubelet's go.mod is of another Kubernetes than the control plane's.")
+        # Without these a kubelet would call itself v0.0.0-master.
+        build.install(MODULES / KUBERNETES, folder, work, build.kubernetes_ldflags(), log)
+
+    def make_added(folder: Path, work: Path) -> None:
+        log(
+            "Preparing what serves pods on the node, once: about 9 minutes on 2 cores, 10 GB of disk meanwhile."
+        )
         debian = folder.with_name("debian")
-        _unpack(POLICY_PACKAGES, debian, work / "debian")
+        _unpack(ADDED_PACKAGES, debian, work / "debian")
         for name in ("iptables", "ip6tables"):  # which the package's own scripts would have linked
             for command in (name, f"{name}-save", f"{name}-restore"):
                 (debian / "usr/sbin" / command).unlink(missing_ok=True)
                 (debian / "usr/sbin" / command).symlink_to("xtables-nft-multi")
-        build.install(MODULES / POLICIES, folder, work, "-s -w", log)
+        for name, program in ADDED.items():
+            log(f"Building {program} from source …")
+            build.install(MODULES / name, folder, work, _ldflags(name), log)
 
-    return ensure_made(policies_key(), make, log, home=home)
+    folder = ensure_made(key(), make, log, home=home)
+    return Programs(folder, None if bare else ensure_made(added_key(), make_added, log, home=home))
+
+
+def complete(home: Path) -> bool:
+    """Whether the cache `home` has all of the programs already."""
+    return (home / key()).is_dir() and (home / added_key()).is_dir()
 
 
 def _unpack(packages: Sequence[str], root: Path, downloads: Path) -> None:
@@ -166,7 +181,7 @@ def _unpack(packages: Sequence[str], root: Path, downloads: Path) -> None:
         "-o", "Acquire::Retries=3",
     ]  # fmt: skip
     _run([*apt, "update"], downloads)
-    _run([*apt, "download", *packages], downloads)
+    _run([*apt, "download", *_pinned(packages)], downloads)
     root.mkdir()
     for package in sorted(downloads.glob("*.deb")):
         _run(["dpkg-deb", "--extract", str(package), str(root)], downloads)
@@ -180,12 +195,13 @@ def _run(command: list[str], folder: Path) -> None:
         raise SandboxError(f"`{command[0]} {command[-1]}` failed:\n{(done.stderr or done.stdout)[-2000:]}")
 
 
+def _pinned(packages: Sequence[str]) -> list[str]:
+    """The packages as apt is asked for them: each with its version, where it is pinned."""
+    versions = PINNED.get(_release().get("VERSION_ID", ""), {})
+    return [f"{name}={versions[name]}" if name in versions else name for name in packages]
+
+
 def _ldflags(name: str) -> str:
-    """As the control plane's, or a kubelet would call itself v0.0.0-master."""
-    if name == "kubernetes":
-        if versions()["kubernetes"] != pinned()["kubernetes"]:
-            raise SandboxError("The kubelet's go.mod is of another Kubernetes than the control plane's.")
-        return build.kubernetes_ldflags()
     version = f"-X github.com/traefik/traefik/v3/pkg/version.Version={versions()['traefik']}"
     return f"-s -w {version}" if name == "traefik" else "-s -w"
 
@@ -193,11 +209,11 @@ def _ldflags(name: str) -> str:
 def versions() -> dict[str, str]:
     """What go/*/go.mod pin, by the folder's name."""
     modules = {
-        "kubernetes": "k8s.io/kubernetes",
+        KUBERNETES: "k8s.io/kubernetes",
         "coredns": "github.com/coredns/coredns",
         "volumes": "github.com/rancher/local-path-provisioner",
         "traefik": "github.com/traefik/traefik/v3",
-        POLICIES: "github.com/cloudnativelabs/kube-router/v2",
+        "policies": "github.com/cloudnativelabs/kube-router/v2",
     }
     found = {}
     for name, module in modules.items():
@@ -209,9 +225,10 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _release() -> str:
+def _release() -> dict[str, str]:
+    """The distribution and its release, as /etc/os-release names them."""
     try:
-        text = Path("/etc/os-release").read_text()
+        found = platform.freedesktop_os_release()
     except OSError:
-        return ""
-    return " ".join(sorted(line for line in text.splitlines() if line.startswith(("ID=", "VERSION_ID="))))
+        return {}
+    return {name: found[name] for name in ("ID", "VERSION_ID") if name in found}

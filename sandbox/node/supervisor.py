@@ -49,10 +49,9 @@ def main() -> None:
     settings = json.loads((folder / "node" / "settings.json").read_text())
     node = Node(
         folder=folder,
-        programs=Programs(Path(settings["programs"])),
+        programs=Programs(Path(settings["programs"]), Path(settings["added"]) if settings["added"] else None),
         place=Place(settings["name"], settings["network"]),
         api_port=settings["api_port"],
-        policies=Path(settings["policies"]) if settings["policies"] else None,
     )
     (folder / PID_FILE).write_text(str(os.getpid()))
     node.run()
@@ -60,15 +59,12 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Node:
-    """A real node. `folder` is its sandbox's, `api_port` where the API server listens on 127.0.0.1, `policies` that of
-    what enforces NetworkPolicies.
-    """
+    """A real node. `folder` is its sandbox's, `api_port` where the API server listens on 127.0.0.1."""
 
     folder: Path
     programs: Programs
     place: Place
     api_port: int
-    policies: Path | None
 
     def run(self) -> None:
         """Run until SIGTERM, or until the node ends."""
@@ -175,11 +171,11 @@ class Init:
         self._node = node
         self._running: dict[int, str] = {}
         self._again: dict[str, float] = {}
-        self._environment = node.programs.environment(node.policies) | {
+        self._environment = node.programs.environment() | {
             "HOME": str(node.folder / "node"),
             "KUBECONFIG": str(node.folder / "kubeconfig"),
         }
-        self._commands = config.commands(node.programs, node.folder, node.place, node.policies)
+        self._commands = config.commands(node.programs, node.folder, node.place)
 
     def run(self) -> None:
         os.chdir("/")

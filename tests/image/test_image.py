@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.image import Engine, image_check, impossible
+from tools.image import Engine, image_check, impossible, say
 
 pytestmark = [
     pytest.mark.image,
@@ -16,5 +16,5 @@ def test_it_is_small_and_starts_serves_and_stops_without_rights(
     engine: Engine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with capsys.disabled():  # how large it is, and how quick, is told by every run
-        print()
+        say("")
         image_check(engine)

@@ -15,7 +15,7 @@ from dashboard.kube.transport import Transport
 from sandbox import Sandbox
 from sandbox.binaries import cache_home
 from sandbox.node.machine import impossible
-from sandbox.node.programs import policies_there
+from sandbox.node.programs import complete
 from tests.cluster.conftest import mara, open_gate
 
 from .pods import Pods
@@ -36,13 +36,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def cluster() -> Iterator[Sandbox]:
     """One with a real node, made anew, and gone when the session ends; with CLUSTER_UI_KEEP_TEST_SANDBOX=1 it stays.
 
-    NetworkPolicies are enforced where `make real` has built what does that: one pod runs without.
+    The node is bare where `make real` has not built the rest: one pod runs without.
     """
     home = cache_home().with_name("test-sandboxes")
     home.mkdir(parents=True, exist_ok=True)
     keep = os.environ.get("CLUSTER_UI_KEEP_TEST_SANDBOX") == "1"
-    policies = policies_there(cache_home())
-    sandbox = Sandbox("cluster-ui-tests-real", home, context="tests", real_node=True, policies=policies)
+    bare = not complete(cache_home())
+    sandbox = Sandbox("cluster-ui-tests-real", home, context="tests", real_node=True, bare=bare)
     with (home / "real.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # one machine, one run at a time
         if not keep:

@@ -108,29 +108,48 @@ def test_its_versions_are_pinned_and_fit_the_control_plane() -> None:
     assert all(version in readme for version in found.values())
 
 
-def test_network_policies_are_enforced_where_they_are_wanted(tmp_path: Path) -> None:
+def test_what_serves_pods_runs_unless_it_is_bare(tmp_path: Path) -> None:
     where = machine.Place("0123456789", "10.200.1.0")
-    assert "kube-router" not in config.commands(Programs(tmp_path), tmp_path, where)
-    router = config.commands(Programs(tmp_path), tmp_path, where, tmp_path / "policies")["kube-router"]
-    assert router[0] == str(tmp_path / "policies" / "bin" / "kube-router")
-    assert {"--run-firewall=true", "--run-router=false", "--run-service-proxy=false"} < set(router)
+    bare = config.commands(Programs(tmp_path), tmp_path, where)
+    full = config.commands(Programs(tmp_path, tmp_path / "added"), tmp_path, where)
+    assert full.keys() - bare.keys() == {"coredns", "local-path-provisioner", "traefik", "kube-router"}
+    for name in full.keys() - bare.keys():
+        assert full[name][0] == str(tmp_path / "added" / "bin" / name)
+    enforced = {"--run-firewall=true", "--run-router=false", "--run-service-proxy=false"}
+    assert enforced < set(full["kube-router"])
 
 
-def test_its_programs_find_what_enforces_policies_after_their_own(tmp_path: Path) -> None:
-    for folder in ("own/debian/usr/lib/x86_64-linux-gnu", "policies/debian/usr/lib/x86_64-linux-gnu/xtables"):
+def test_its_programs_find_what_is_added_after_their_own(tmp_path: Path) -> None:
+    for folder in ("own/debian/usr/lib/x86_64-linux-gnu", "added/debian/usr/lib/x86_64-linux-gnu/xtables"):
         (tmp_path / folder).mkdir(parents=True)
     alone = Programs(tmp_path / "own").environment()
-    both = Programs(tmp_path / "own").environment(tmp_path / "policies")
-    assert "policies" not in str(alone)
+    both = Programs(tmp_path / "own", tmp_path / "added").environment()
+    assert "added" not in str(alone)
     first, second = both["LD_LIBRARY_PATH"].split(":")
-    assert first == alone["LD_LIBRARY_PATH"] and "policies" in second
+    assert first == alone["LD_LIBRARY_PATH"] and "added" in second
     assert both["XTABLES_LIBDIR"] == f"{second}/xtables"
 
 
-def test_other_modules_are_kept_apart_in_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("changed", ["PACKAGES", "ADDED_PACKAGES"])
+def test_other_packages_are_kept_apart_in_the_cache(changed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {programs.key(), programs.added_key()}
+    monkeypatch.setattr(programs, changed, (*getattr(programs, changed), "another"))
+    assert len(before & {programs.key(), programs.added_key()}) == 1
+
+
+def test_another_version_of_a_package_is_kept_apart_and_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "_release", lambda: {"ID": "debian", "VERSION_ID": "12"})
+    assert "containerd=1.6.20*" in programs._pinned(programs.PACKAGES)
     before = programs.key()
-    monkeypatch.setattr(programs, "PACKAGES", (*programs.PACKAGES, "another"))
+    monkeypatch.setattr(programs, "PINNED", {"12": programs.PINNED["12"] | {"containerd": "1.7.0*"}})
     assert programs.key() != before
+    monkeypatch.setattr(programs, "_release", lambda: {"ID": "debian", "VERSION_ID": "99"})
+    assert programs._pinned(["containerd"]) == ["containerd"], "what an unknown release has"
+
+
+def test_what_is_pinned_is_taken() -> None:
+    taken = {*programs.PACKAGES, *programs.IMAGE_PACKAGES, *programs.ADDED_PACKAGES}
+    assert all(versions.keys() <= taken for versions in programs.PINNED.values())
 
 
 def test_the_images_are_an_archive_that_containerd_reads(tmp_path: Path) -> None:
