@@ -76,6 +76,8 @@ while time.monotonic() < until:
         answered += answer.status == 200
 print(answered)
 """
+# How the pages say that they came to their end.
+DONE = {"rollout": "rollout complete", "rotation": "database is rotated"}
 
 
 @pytest.fixture(scope="module")
@@ -364,7 +366,10 @@ def test_a_form_a_rollout_and_a_rotation_survive_an_update_of_the_dashboard(
     source = {"secretKeyRef": {"name": "database", "key": "password"}}
     reads = {"env": [{"name": "PASSWORD", "valueFrom": source}]} | slow
     apps = f"/apis/apps/v1/namespaces/{namespace}/deployments"
-    for name, container in (("queue", slow), ("mail", reads), ("shop", reads)):
+    slower = {
+        "readinessProbe": slow["readinessProbe"] | {"initialDelaySeconds": 30}
+    }  # as long as both others
+    for name, container in (("queue", slower), ("mail", reads), ("shop", reads)):
         api.post(apps, deployment(name, container, 2))
     installed.kubectl(
         "wait", "-n", namespace, "deployment", "--all", "--for=condition=Available", "--timeout=240s"
@@ -391,23 +396,29 @@ def test_a_form_a_rollout_and_a_rotation_survive_an_update_of_the_dashboard(
     expect(rollout).to_have_url(re.compile(r"/changes/\d+/"))
     before = {pod["metadata"]["uid"] for pod in installed.pods()}
 
-    with asked_all_the_time(installed.place.address) as wrong:
-        installed.upgrade(podAnnotations={"update": namespace})
+    headings = {"rollout": rollout.locator("#change-progress h2"), "rotation": progress.locator("h2")}
+    typed, unfinished = "typed before", set()
+    with asked_all_the_time(installed.place.address) as wrong, ThreadPoolExecutor(1) as pool:
+        update = pool.submit(installed.upgrade, podAnnotations={"update": namespace})
+        while not update.done():
+            text.press_sequentially(" more", delay=100)
+            typed += " more"
+            if before - {pod["metadata"]["uid"] for pod in installed.pods()}:  # one that served is gone
+                seen = {name: heading.inner_text() for name, heading in headings.items()}
+                unfinished |= {name for name, words in seen.items() if DONE[name] not in words}
+        update.result()
         assert not before & {pod["metadata"]["uid"] for pod in installed.pods()}
-        text.press_sequentially(", and after")
-        expect(rollout.locator("#change-progress h2")).to_contain_text("rollout complete")
-        expect(progress.locator("h2")).to_contain_text("database is rotated", timeout=180_000)
+        for name, heading in headings.items():
+            expect(heading).to_contain_text(DONE[name], timeout=180_000)
+    assert unfinished == headings.keys(), "they were to be in the midst of it"
     assert wrong == []
     for name in ("mail", "shop"):
         assert api.get(f"{apps}/{name}")["metadata"]["generation"] == 2, "restarted once"
-    expect(text).to_have_value("typed before, and after")
+    expect(text).to_have_value(typed)
     form.get_by_role("button", name="Preview", exact=True).click()
     form.locator("[data-apply]").click()
     expect(form).to_have_url(re.compile(r"/changes/\d+/"))
-    assert (
-        api.get(f"/api/v1/namespaces/{namespace}/configmaps/settings")["data"]["a"]
-        == "typed before, and after"
-    )
+    assert api.get(f"/api/v1/namespaces/{namespace}/configmaps/settings")["data"] == {"a": typed}
     for each in (form, rollout, rotation):
         expect(each.locator("#fresh")).to_contain_text(re.compile("live", re.IGNORECASE))
 
