@@ -148,11 +148,7 @@ def _real_node(environment: dict[str, str]) -> int:
     if why_not:
         print(f"No containers are run: {why_not}", flush=True)
         return 0
-    traced = {"iproute2": "ip", "nftables": "nft", "procps": "pgrep"}  # what the tests look for traces with
-    there = {name: bool(shutil.which(program)) for name, program in traced.items()}
-    return packages_install("The tests", there) or _command(
-        sys.executable, "-c", NODE_PROGRAMS.format(bare=False)
-    )(environment)
+    return _command(sys.executable, "-c", NODE_PROGRAMS.format(bare=False))(environment)
 
 
 MARKS = {

@@ -13,6 +13,8 @@ import pytest
 
 from sandbox import Sandbox
 from sandbox.binaries import cache_home
+from sandbox.cluster import print_to_stderr
+from sandbox.node import programs
 from sandbox.node.machine import PID_FILE, identity
 from sandbox.node.objects import NODE, NODES
 from tests.cluster.test_sandbox import wait_for
@@ -36,8 +38,10 @@ def traces(sandbox: Sandbox) -> dict[str, list[str]]:
     folder, name = str(sandbox.folder), identity(sandbox.folder)
 
     def run(*words: str) -> list[str]:
-        return subprocess.run(words, capture_output=True, text=True, check=False).stdout.splitlines()
+        done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+        return done.stdout.splitlines()
 
+    environment = programs.ensure(print_to_stderr).environment()  # with the node's own nft and ipset
     cgroups = [Path("/sys/fs/cgroup"), *Path("/sys/fs/cgroup").iterdir()]
     there = (
         "/var/lib/kubelet",
@@ -50,14 +54,16 @@ def traces(sandbox: Sandbox) -> dict[str, list[str]]:
         "/etc/cni",
     )
     kernel = ("kernel/panic", "kernel/panic_on_oops", "vm/overcommit_memory", "net/ipv4/ip_forward")
+    processes = [command_line(each) for each in Path("/proc").glob("[0-9]*")]
     return {
-        "processes": [line for line in map(command_line, Path("/proc").glob("[0-9]*")) if folder in line],
-        "containers": run("pgrep", "-af", "sleep 9999"),
+        "processes": [line for line in processes if folder in line],
+        "containers": [line for line in processes if line.startswith("sleep 9999")],
         "mounts": [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if folder in line],
         "links": [line for line in run("ip", "-o", "link") if f"cui-{name}" in line],
         "namespaces": [line for line in run("ip", "netns", "list") if "cni-" in line],
         "routes": [line for line in run("ip", "route") if f"cui-{name}" in line],
-        "rules": [line for line in run("nft", "list", "tables") if "kube-proxy" in line],
+        "bridges": run("ip", "-o", "link", "show", "type", "bridge"),
+        "rules": [*run("nft", "list", "tables"), *run("iptables", "-S"), *run("ipset", "list", "-name")],
         "cgroups": [
             str(each / place) for each in cgroups if (each / (place := f"cluster-ui-{name}")).exists()
         ],

@@ -8,6 +8,7 @@ import os
 import sys
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -79,6 +80,28 @@ def test_where_it_cannot_be_it_says_why_and_changes_nothing(
     with pytest.raises(SandboxError, match="needs root"):
         Sandbox("a", tmp_path, real_node=True).up()
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("where", "missing", "why"),
+    [
+        (machine.shutil, {"which": lambda _: None}, "Debian packages"),
+        (machine, {"_hierarchies": lambda: iter(())}, "needs cgroups"),
+        (machine.os, {"access": lambda *_: False}, "/dev/kmsg"),
+    ],
+)
+def test_each_thing_that_the_machine_lacks_is_named(
+    where: Any, missing: dict[str, Any], why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine.sys, "platform", "linux")
+    monkeypatch.setattr(machine.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(machine.shutil, "which", lambda program: f"/usr/bin/{program}")
+    monkeypatch.setattr(machine, "_hierarchies", lambda: iter([(Path("/sys/fs/cgroup"), True)]))
+    monkeypatch.setattr(machine.os, "access", lambda *_: True)
+    assert machine.impossible() == ""
+    for name, replaced in missing.items():
+        monkeypatch.setattr(where, name, replaced)
+    assert why in machine.impossible()
 
 
 def test_it_takes_a_network_that_no_route_leads_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
