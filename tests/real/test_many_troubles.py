@@ -243,7 +243,7 @@ async def log_of(pods: Pods, finding: Finding) -> str:
     """The last line that the page shows with a finding."""
     if finding.log is None:
         return ""
-    lines = (await last_lines(Permitted(pods), [finding.log]))[finding.log]  # type: ignore[arg-type]
+    lines = (await last_lines(Permitted(pods), [finding.log], {}))[finding.log]  # type: ignore[arg-type]
     return str(lines[-1][1]) if lines else ""
 
 

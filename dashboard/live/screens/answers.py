@@ -29,7 +29,20 @@ _LOUD = re.compile(
 _FRAME = re.compile(
     r"\s+at |\s*File \"|\s*\.\.\. \d+ more|goroutine \d+|\s+\S+\.go:\d+|Traceback |exit status \d+|Node\.js v"
     r"|\s*(from )?\S+\.rb:\d+|note: run with|stack backtrace|\s*\d+: 0x|[\s^~\-=]*$"
-    r"|npm (ERR!|error) (A complete log|code|path)"
+    r"|npm (ERR!|error)\s*($|A complete log|To see a list|npm |code|errno|syscall|path|dest|command|location|workspace"
+    r"|in workspace|Lifecycle|Exit status|Failed at|This is probably|If you are behind)"
+)
+# What explains an error further: indented below it, or a hint of PostgreSQL's.
+_BELOW = re.compile(r"\s+\S|(HINT|DETAIL|CONTEXT|STATEMENT):")
+# What says only that a program ends, not why: nothing is left of such a line without these words.
+_FAREWELL = re.compile(
+    r"\b(giving up|going down|shut(ting)? ?down|exit(s|ing|ed)?|quit(ting)?|abort(ing|ed)?|terminat(ing|ed)|stopp(ing|ed)"
+    r"|died|failed to (boot|start)|did not exit normally|goodbye|bye|crash dump is being written|check the logs?"
+    r"|error|err|fatal|critical|panic|info|notice|warn(ing)?|errors|reason|status|code|signal|pid|worker|master|main"
+    r"|process|program|application|app|server|service|container|entrypoint|handling|with|due|to|the|an?|of|in|on|at|as"
+    r"|previous|above|see|after|because|now|unexpectedly|while|starting|up|returned|non-?zero|command|this|is|was|has|had"
+    r"|start(ed)?|failed|failure|fail(s|ing)?|and|\d+)\b|[\W_]+",
+    re.IGNORECASE,
 )
 _STAMP = re.compile(
     r"^[\[(]?(\d{4}[-/]\d\d[-/]\d\d([T ]\d\d:\d\d:\d\d)?|\d\d:\d\d:\d\d)[\d.,:+Z-]*( UTC| [+-]\d{4})?[\])]?[\s:|-]*"
@@ -42,10 +55,13 @@ _SECRET = re.compile(
 
 
 def answer(lines: Sequence[str]) -> str:
-    """The last line that tells of an error; without one, the last that is no frame of a stack; "" without lines."""
+    """The last line that tells of an error rather than of its end or details; without one the last that is no frame of a
+    stack; "" without lines.
+    """
     told = [line[:MAX_LINE] for line in lines if line.strip() and _FRAME.match(line[:MAX_LINE]) is None]
     loud = [line for line in told if _LOUD.search(line)]
-    return _bare((loud or told)[-1]) if told else ""
+    why = [line for line in loud if not _BELOW.match(line) and _FAREWELL.sub("", _bare(line))]
+    return _bare((why or loud or told)[-1]) if told else ""
 
 
 def answered(found: Finding, lines: Sequence[str]) -> Parts:

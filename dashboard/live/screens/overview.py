@@ -53,7 +53,7 @@ from .common import (
 from .detail.lastlines import last_lines
 from .detail.piece import Rereading
 from .events import event_rows
-from .problems import Line, problem_rows
+from .problems import Logs, problem_rows
 from .usage import COLUMNS
 
 PROBLEMS, EVENTS, CHANGES = 6, 10, 6
@@ -83,7 +83,7 @@ class OverviewScreen(Screen):
         self.usage = UsageRights()
         self.trouble: ClusterError | None = None
         self.changed: Callable[[], None] | None = None
-        self._logs: Mapping[LogWish, Sequence[Line]] = {}
+        self._logs: Logs = {}
         self._asked: Hashable = None
         self._no_logs: frozenset[str] = frozenset()  # namespaces whose logs may not be read
         self._wanted: tuple[LogWish, ...] = ()
@@ -131,7 +131,7 @@ class OverviewScreen(Screen):
         wishes = [wish for wish in self._wanted if wish.namespace not in refused]
         if asked != self._asked or refused != self._no_logs:
             self._no_logs = frozenset(refused)
-            self._logs = await last_lines(self.session, wishes, most=PROBLEMS)
+            self._logs = await last_lines(self.session, wishes, self._logs, most=PROBLEMS)
             self._asked = asked
 
     def open(self, changed: Callable[[], None]) -> None:

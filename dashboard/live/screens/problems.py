@@ -19,11 +19,10 @@ from .common import iso, object_url, ref_url
 OTHERS = 4  # consequences named in a row; the rest are counted
 
 Line = tuple[str, str]  # time in RFC 3339, text
+Logs = Mapping[LogWish, Sequence[Line]]  # the last lines, those of what could not be read left out or empty
 
 
-def problem_rows(
-    runtime: ClusterRuntime, found: Sequence[Problem], logs: Mapping[LogWish, Sequence[Line]] = {}
-) -> Mapping[str, render.Part]:
+def problem_rows(runtime: ClusterRuntime, found: Sequence[Problem], logs: Logs) -> Mapping[str, render.Part]:
     """The rows of a ``problems`` list in short, in their order: of the evidence the first piece, of the logs that were
     read the line that tells why."""
     rows = []
@@ -44,7 +43,7 @@ def problem_rows(
 
 
 def finding_rows(
-    runtime: ClusterRuntime, found: Sequence[Finding], logs: Mapping[LogWish, Sequence[Line]], here: str
+    runtime: ClusterRuntime, found: Sequence[Finding], logs: Logs, here: str
 ) -> Mapping[str, render.Part]:
     """The rows of a ``problems`` list with all that the findings rest on, and the last lines of logs that were read;
     on the page at ``here``, to which no step need lead.
@@ -73,9 +72,7 @@ def _parts(rows: Sequence[dict[str, Any]]) -> Mapping[str, render.Part]:
     return {row["id"]: render.partial("problem", row) for row in rows}
 
 
-def _row(
-    runtime: ClusterRuntime, finding: Finding, logs: Mapping[LogWish, Sequence[Line]], here: str = ""
-) -> dict[str, Any]:
+def _row(runtime: ClusterRuntime, finding: Finding, logs: Logs, here: str = "") -> dict[str, Any]:
     kind = finding.plural or f"{finding.kind}.{finding.ref.group}"
     where = "-".join(part for part in (kind, finding.namespace, finding.name) if part)
     url = ref_url(runtime, finding.ref)

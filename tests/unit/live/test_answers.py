@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -63,6 +64,64 @@ def test_the_line_that_tells_why_is_chosen(lines: list[str], said: str) -> None:
     assert answer(lines) == said
 
 
+ENDS = [
+    """
+    -> ERROR DATABASE_URL is not set
+    ERROR giving up, exit code 1
+    """,
+    """
+    -> Error: no config
+    [error] Process exited with status 1
+    """,
+    """
+    -> ModuleNotFoundError: No module named 'shop'
+    [2026-11-28 10:00:00 +0000] [9] [ERROR] Worker (pid:9) exited with code 3
+    [2026-11-28 10:00:00 +0000] [7] [ERROR] Shutting down: Master
+    [2026-11-28 10:00:00 +0000] [7] [ERROR] Reason: Worker failed to boot.
+    """,
+    """
+    -> Error: Database is uninitialized and superuser password is not specified.
+           You must specify POSTGRES_PASSWORD to a non-empty value for the
+           superuser. For example, "-e POSTGRES_PASSWORD=…" on "docker run".
+    """,
+    """
+    -> FATAL: data directory "/data" has wrong ownership
+    HINT:  The server must be started by the user that owns the data directory.
+    """,
+    """
+    -> npm error Missing script: "start"
+    npm error
+    npm error To see a list of scripts, run:
+    npm error   npm run
+    npm error A complete log of this run can be found in: /root/.npm/_logs/x.log
+    """,
+    """
+    -> TypeError: x is not a function
+        at a.js:1
+    Node.js v22.1.0
+    npm error Lifecycle script `start` failed with error:
+    npm error code 1
+    npm error path /app
+    npm error command failed
+    """,
+    """
+    connecting to the database
+    -> fatal: exiting: the database refused the password
+    """,
+    """
+    connecting
+    -> ERROR giving up
+    """,
+]
+
+
+@pytest.mark.parametrize("log", [dedent(log) for log in ENDS])
+def test_what_says_only_that_it_ended_is_passed_over(log: str) -> None:
+    lines = log.replace("-> ", "").strip().splitlines()
+    (marked,) = (line for line in log.splitlines() if line.startswith("-> "))
+    assert answer(lines) == marked.removeprefix("-> ")
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -106,7 +165,7 @@ class Logs:
         self.may, self.read = may, 0
         monkeypatch.setattr(overview_module, "last_lines", self._lines)
 
-    async def _lines(self, runtime: Any, wishes: Any, most: int) -> Any:
+    async def _lines(self, runtime: Any, wishes: Any, former: Any, most: int) -> Any:
         self.read += 1
         return {wish: [("", "DATABASE_URL is not set")] for wish in wishes}
 

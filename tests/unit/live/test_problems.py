@@ -54,7 +54,7 @@ def test_a_page_reads_whatever_its_rules_read() -> None:
 
 def in_short(world: World) -> str:
     found = problems(findings(world, NOW))
-    return "".join(part.html for part in problem_rows(RUNTIME, found).values())
+    return "".join(part.html for part in problem_rows(RUNTIME, found, {}).values())
 
 
 def test_overview_names_a_few_consequences_and_counts_the_rest() -> None:
@@ -119,7 +119,7 @@ async def test_logs_and_certificates_are_read_only_where_the_user_may(
 ) -> None:
     asked: list[Any] = []
 
-    async def lines(_: Any, wishes: list[LogWish]) -> dict[LogWish, list[tuple[str, str]]]:
+    async def lines(_: Any, wishes: list[LogWish], former: Any) -> dict[LogWish, list[tuple[str, str]]]:
         asked.extend(wishes)
         return {wish: [("", "a line")] for wish in wishes}
 
@@ -141,7 +141,7 @@ async def test_logs_and_certificates_are_read_only_where_the_user_may(
 
 def test_problem_without_others_says_nothing_of_others() -> None:
     (found,) = findings(World(("pods", CRASHING)), NOW)
-    (part,) = problem_rows(RUNTIME, [Problem(found)]).values()
+    (part,) = problem_rows(RUNTIME, [Problem(found)], {}).values()
     assert 'class="also"' not in part.html
 
 
@@ -155,7 +155,7 @@ def test_an_object_of_a_custom_kind_is_linked_to_its_own_page() -> None:
     owner = {"apiVersion": "clones.example.com/v1", "kind": "StatefulSet", "name": "ring", "uid": "r"}
     manifest["metadata"]["ownerReferences"] = [owner | {"controller": True}]
     found = findings(World(("pods", manifest)), NOW)
-    html = "".join(part.html for part in problem_rows(runtime, problems(found)).values())
+    html = "".join(part.html for part in problem_rows(runtime, problems(found), {}).values())
     assert 'href="/c/here/statefulsets.clones.example.com/shop/ring/"' in html
     assert "/c/here/statefulsets/" not in html
 

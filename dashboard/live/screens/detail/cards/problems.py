@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dashboard import showing
 from dashboard.insight import Finding, findings_for, order, read_for
-from dashboard.insight.finding import LogWish
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Detail, Kind, Ref
 from dashboard.kinds.pods import PODS
 from dashboard.kinds.secrets import SECRETS
 from dashboard.live.screens.common import object_url
-from dashboard.live.screens.problems import Line, finding_rows
+from dashboard.live.screens.problems import Logs, finding_rows
 from dashboard.live.snapshot import Snapshot
 from dashboard.loop import off_loop
 from dashboard.queries.frozen import Frozen
@@ -38,7 +37,7 @@ class ProblemsCard(Card):
 
     def __init__(self, screen: DetailScreen) -> None:
         super().__init__(screen)
-        self._logs: Mapping[LogWish, Sequence[Line]] = {}
+        self._logs: Logs = {}
         self._certificates: Sequence[Finding] = ()
         self._asked: Hashable = None
         self._may_log = self._may_read_secrets = False
@@ -76,7 +75,7 @@ class ProblemsCard(Card):
         found, obj = self._found, self.screen.newest()
         self._asked = _asks(found, obj)
         wishes = [one.log for one in found if one.log is not None] if self._may_log else []
-        self._logs = await last_lines(self.screen.session, wishes)
+        self._logs = await last_lines(self.screen.session, wishes, self._logs)
         if self._may_read_secrets:
             ref = Ref(self.screen.kind.kind, self.screen.namespace, self.screen.name, self.screen.kind.plural)
             self._certificates = await certificate_problems(self.screen.session, ref, obj)
