@@ -39,7 +39,8 @@ STANDS_SECONDS = 15.0  # after which a file that is being sent asks again for it
 UNCONFIRMED_SECONDS = 30.0
 NO_FORMS = ("json", "yaml")  # how the types end that a script may take for what is read here
 # The design's fixed list. Static files are answered before this; /metrics asks for a token of its own.
-WITHOUT_SESSION = frozenset({"/healthz", "/readyz", "/metrics"})  # whoever asks
+PROBES = frozenset({"/healthz", "/readyz"})
+WITHOUT_SESSION = PROBES | {"/metrics"}  # whoever asks
 PUBLIC = WITHOUT_SESSION | {
     "/login/",
     "/login/link/",
@@ -84,14 +85,14 @@ def timed(get_response: Handler) -> Handler:
 @async_only_middleware
 def without_session(get_response: Handler) -> Handler:
     """Probes and scrapes have no session even where a browser sends its cookie: reading it would need the database, and
-    whether the process is there does not depend on that. Prometheus asks each pod by its address, which is no name of
-    ours, and can give no other: whoever has the token need not know one.
+    whether the process is there does not depend on that. Load balancers and Prometheus ask each pod by its address, which is
+    no name of ours, and can give no other: a probe, and whoever has the token, need not know one.
     """
 
     async def middleware(request: HttpRequest) -> HttpResponseBase:
         if request.path in WITHOUT_SESSION:
             request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
-        if request.path == "/metrics" and has_token(request):
+        if request.path in PROBES or (request.path == "/metrics" and has_token(request)):
             request.META["HTTP_HOST"] = "localhost"
         return await get_response(request)
 

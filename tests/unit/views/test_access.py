@@ -132,6 +132,15 @@ async def test_probes_and_scrapes_ask_for_no_session(monkeypatch: pytest.MonkeyP
             assert response.status_code == 200
 
 
+async def test_a_load_balancer_probes_a_pod_by_its_address() -> None:
+    """It can't be told to send another name; what is no probe answers to names that it knows."""
+    address = {"Host": "10.0.3.17:8000"}
+    assert (await AsyncClient().get("/healthz", headers=address)).status_code == 200
+    assert (await AsyncClient().get("/readyz", headers=address)).status_code != 400
+    for path in ("/login/", "/healthz/", "/static/x"):
+        assert (await AsyncClient().get(path, headers=address)).status_code == 400, path
+
+
 def use(client: Client, path: str = "") -> Any:
     """Opens a link and presses its button, as a browser does."""
     page = client.get(path or link_create())
