@@ -36,7 +36,7 @@ from tests.formed import Script, open_creation
 
 from .applications import present
 from .place import Place, on, rule, until
-from .velerokinds import define, of_its_module, undefine
+from .velerokinds import DEFINED, define, undefine
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
 
@@ -129,7 +129,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_definitions_are_veleros_where_its_module_can_be_had(cluster: Sandbox) -> None:
-    if not of_its_module():
+    if not DEFINED.of_the_module:
         pytest.skip("no Go, or no way to Velero's module: a stand-in takes whatever is sent")
     served = cluster.api().get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/restores.velero.io")
     spec = served["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
