@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
+from copy import deepcopy
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,11 @@ import yaml
 from dashboard.kinds import KINDS
 from dashboard.kinds.webhooks import WEBHOOKS
 from dashboard.recovery.selection import DERIVED
+from tests.hardening import containers, faults, pod_templates
+from tools.chart import NOT_SET
 
 ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -93,19 +98,36 @@ def test_the_dashboard_waits_for_its_kubeconfig_and_its_database() -> None:
     assert SERVICES["kubeconfig"]["depends_on"]["k3s"]["condition"] == "service_healthy"
 
 
-BACKUPS = manifest("CronJob", "cluster-ui-backup")["spec"]["jobTemplate"]["spec"]["template"]["spec"]
-PODS = (manifest("Deployment")["spec"]["template"]["spec"], BACKUPS)
-every_pod = pytest.mark.parametrize("pod", PODS, ids=("dashboard", "backup"))
+PODS = {name: template["spec"] for name, template in pod_templates(MANIFESTS).items()}
 
 
-@every_pod
-def test_the_pod_runs_hardened(pod: dict[str, Any]) -> None:
-    assert pod["securityContext"]["runAsNonRoot"] is True
-    for container in (*pod["initContainers"], *pod["containers"]):
-        assert container["securityContext"] == {
-            "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
-        }  # fmt: skip
-        assert container["image"] == SERVICES["dashboard"]["image"]
+def test_every_pod_runs_hardened() -> None:
+    assert PODS.keys() == {"Deployment/cluster-ui", "CronJob/cluster-ui-backup"}
+    assert {name: faults(pod) for name, pod in PODS.items() if faults(pod)} == {}
+    images = {container["image"] for pod in PODS.values() for container in containers(pod)}
+    assert images == {SERVICES["dashboard"]["image"]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda pod: pod["securityContext"].pop("seccompProfile"),
+        lambda pod: pod["securityContext"].update(runAsUser=0),
+        lambda pod: pod.update(hostNetwork=True),
+        lambda pod: pod["volumes"].append({"name": "more", "emptyDir": {}}),
+        lambda pod: pod["volumes"].append({"name": "node", "hostPath": {"path": "/"}}),
+        lambda pod: pod["initContainers"][0].pop("securityContext"),
+        lambda pod: pod["containers"][0]["securityContext"].update(readOnlyRootFilesystem=False),
+        lambda pod: pod["containers"][0]["securityContext"].update(capabilities={"add": ["NET_ADMIN"]}),
+        lambda pod: pod["containers"][0].pop("livenessProbe"),
+        lambda pod: pod["containers"][0]["resources"].pop("requests"),
+        lambda pod: pod["initContainers"][0]["resources"]["limits"].pop("ephemeral-storage"),
+    ],
+)
+def test_what_is_less_is_found(change: Callable[[dict[str, Any]], Any]) -> None:
+    pod = deepcopy(PODS["Deployment/cluster-ui"])
+    change(pod)
+    assert len(faults(pod)) == 1
 
 
 def granted(role: str) -> dict[tuple[str, str], set[str]]:
@@ -149,11 +171,6 @@ def test_nothing_that_is_written_to_or_held_in_memory_is_without_a_bound() -> No
             assert re.search(r":size=\d+m$", mount), (name, mount)
         if name not in (*ONCE, "k3s"):
             assert service["mem_limit"] and service["pids_limit"], name
-    for pod in PODS:
-        for volume in pod["volumes"]:
-            assert "emptyDir" not in volume or volume["emptyDir"]["sizeLimit"], volume
-        for container in (*pod["initContainers"], *pod["containers"]):
-            assert {"memory", "ephemeral-storage"} <= set(container["resources"]["limits"])
 
 
 def test_backups_may_list_and_nothing_else_and_no_secrets_unless_that_is_bound() -> None:
@@ -179,8 +196,17 @@ def test_a_network_policy_names_who_comes_in_and_what_goes_out() -> None:
     assert {port["port"] for rule in policy["ingress"] for port in rule["ports"]} <= named
 
 
+def test_the_chart_knows_every_setting_that_the_readme_explains() -> None:
+    explained = set(
+        re.findall(r"`([A-Z_]+)`", "".join(re.findall(r"^\| (`[A-Z_`, ]+) \|", README, re.MULTILINE)))
+    )
+    known = set(yaml.safe_load((ROOT / "deploy/chart/files/settings.yaml").read_text()))
+    addresses = {"DATABASE_URL", "REDIS_URL"}  # secret: by values of their own
+    assert explained - NOT_SET - addresses == known
+
+
 def test_the_readme_applies_every_manifest() -> None:
-    applied = re.findall(r"-f (deploy/[\w.-]+)", (ROOT / "README.md").read_text())
+    applied = re.findall(r"-f (deploy/[\w.-]+)", README)
     assert set(applied) == {f"deploy/{path.name}" for path in (ROOT / "deploy").glob("*.yaml")} - {
         "deploy/kustomization.yaml"
     }

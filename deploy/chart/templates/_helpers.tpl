@@ -33,32 +33,39 @@ labels:
 {{- if or (gt (int .Values.replicas) 1) .Values.autoscaling.enabled }}true{{ end }}
 {{- end }}
 
-{{/* What the schema cannot say of values that need each other. */}}
-{{- define "cluster-ui.check" -}}
-{{- if and (include "cluster-ui.several" .) (not .Values.database.secretName) }}
-{{- fail "Several replicas need PostgreSQL: name the Secret with its address in database.secretName." }}
+{{/* Settings that follow from other values. */}}
+{{- define "cluster-ui.made" -}}
+{{- $made := dict }}
+{{- $given := .Values.settings }}
+{{- if ne .Values.actAs "installation" }}{{ $_ := set $made "CLUSTER_UI_ACT_AS" .Values.actAs }}{{ end }}
+{{- if .Values.ingress.enabled }}
+{{- $_ := set $made "CLUSTER_UI_HOSTS" (list .Values.ingress.host (get $given "CLUSTER_UI_HOSTS") | compact | join ",") }}
+{{- $proxies := list .Values.ingress.trustedProxies (get $given "CLUSTER_UI_TRUSTED_PROXIES") | compact | join "," }}
+{{- $_ := set $made "CLUSTER_UI_TRUSTED_PROXIES" $proxies }}
+{{- if include "cluster-ui.https" . }}{{ $_ := set $made "CLUSTER_UI_HTTPS" "1" }}{{ end }}
 {{- end }}
-{{- if and (include "cluster-ui.several" .) (not .Values.redis.secretName) }}
-{{- fail "Several replicas share the limits on sign-ins in Redis: name the Secret with its address in redis.secretName." }}
+{{- if .Values.metrics.secretName }}
+{{- $_ := set $made "CLUSTER_UI_METRICS_TOKEN_FILE" (printf "/metrics-token/%s" .Values.metrics.key) }}
 {{- end }}
-{{- if and .Values.database.secretName (not .Values.secretKey.secretName) }}
-{{- fail "With PostgreSQL no pod has a volume to keep the secret key on: name the Secret that holds it in secretKey.secretName." }}
+{{- if .Values.oidc.secretName }}
+{{- $_ := set $made "CLUSTER_UI_OIDC_CLIENT_SECRET_FILE" (printf "/oidc-client/%s" .Values.oidc.key) }}
 {{- end }}
-{{- if and .Values.ingress.enabled (not .Values.ingress.host) }}
-{{- fail "The dashboard answers to names that it knows: set ingress.host." }}
+{{- if .Values.authorities.configMapName }}
+{{- $_ := set $made "SSL_CERT_FILE" (printf "/authorities/%s" .Values.authorities.key) }}
 {{- end }}
-{{- if and .Values.ingress.enabled (not .Values.ingress.trustedProxies) }}
-{{- fail "Behind an ingress everybody has the controller's address: set ingress.trustedProxies to the network of its pods." }}
+{{- /* The cluster itself, whose address the kubelet puts in, is not behind a proxy. */}}
+{{- range list "HTTPS_PROXY" "HTTP_PROXY" "NO_PROXY" }}
+{{- if hasKey $given . }}
+{{- $direct := list "$(KUBERNETES_SERVICE_HOST)" ".svc" ".cluster.local" (get $given "NO_PROXY") | compact | join "," }}
+{{- $_ := set $made "NO_PROXY" $direct }}
 {{- end }}
-{{- if and .Values.metrics.serviceMonitor.enabled (not .Values.metrics.secretName) }}
-{{- fail "/metrics answers others with a token only: name the Secret that holds it in metrics.secretName." }}
 {{- end }}
-{{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) }}
-{{- fail "autoscaling.minReplicas is more than autoscaling.maxReplicas." }}
+{{- toYaml $made }}
 {{- end }}
-{{- if hasKey .Values.podLabels "app.kubernetes.io/name" }}
-{{- fail "The Service and the Deployment find their pods by app.kubernetes.io/name: leave it out of podLabels." }}
-{{- end }}
+
+{{/* Whether browsers come to the ingress by TLS. */}}
+{{- define "cluster-ui.https" -}}
+{{- if and .Values.ingress.enabled (or .Values.ingress.tlsSecretName .Values.ingress.https) }}true{{ end }}
 {{- end }}
 
 {{/* Settings of the dashboard, for the container that migrates and the one that serves. */}}
@@ -68,17 +75,7 @@ envFrom:
       name: {{ .Values.settingsSecret }}
       optional: true
 {{- $env := list }}
-{{- $settings := dict }}
-{{- if ne .Values.actAs "installation" }}{{ $_ := set $settings "CLUSTER_UI_ACT_AS" .Values.actAs }}{{ end }}
-{{- if .Values.ingress.enabled }}
-{{- $_ := set $settings "CLUSTER_UI_HOSTS" .Values.ingress.host }}
-{{- $_ := set $settings "CLUSTER_UI_TRUSTED_PROXIES" .Values.ingress.trustedProxies }}
-{{- if .Values.ingress.tlsSecretName }}{{ $_ := set $settings "CLUSTER_UI_HTTPS" "1" }}{{ end }}
-{{- end }}
-{{- if .Values.metrics.secretName }}
-{{- $_ := set $settings "CLUSTER_UI_METRICS_TOKEN_FILE" (printf "/metrics-token/%s" .Values.metrics.key) }}
-{{- end }}
-{{- range $name, $value := merge (deepCopy .Values.settings) $settings }}
+{{- range $name, $value := mergeOverwrite (deepCopy .Values.settings) (include "cluster-ui.made" . | fromYaml) }}
 {{- $env = append $env (dict "name" $name "value" $value) }}
 {{- end }}
 {{- range $name, $from := dict "DATABASE_URL" .Values.database "REDIS_URL" .Values.redis "CLUSTER_UI_SECRET_KEY" .Values.secretKey }}
@@ -91,6 +88,17 @@ envFrom:
 env:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- end }}
+
+{{/* Ports that it connects to: the usual ones, and those of addresses in the settings. */}}
+{{- define "cluster-ui.ports" -}}
+{{- $ports := list 443 6443 8443 16443 5432 6379 9090 }}
+{{- range $address := regexFindAll "https?://[^/,? ]+" (omit .Values.settings "CLUSTER_UI_ORIGINS" | values | join " ") -1 }}
+{{- $port := regexFind ":[0-9]+$" $address | trimPrefix ":" | default (ternary "443" "80" (hasPrefix "https" $address)) }}
+{{- $ports = append $ports (int $port) }}
+{{- end }}
+{{- range .Values.networkPolicy.extraPorts }}{{ $ports = append $ports (int .) }}{{ end }}
+{{- toJson (uniq $ports) }}
 {{- end }}
 
 {{- define "cluster-ui.hardened" -}}
@@ -107,6 +115,16 @@ volumeMounts:
 {{- if .Values.metrics.secretName }}
   - name: metrics-token
     mountPath: /metrics-token
+    readOnly: true
+{{- end }}
+{{- if .Values.oidc.secretName }}
+  - name: oidc-client
+    mountPath: /oidc-client
+    readOnly: true
+{{- end }}
+{{- if .Values.authorities.configMapName }}
+  - name: authorities
+    mountPath: /authorities
     readOnly: true
 {{- end }}
 {{- with .Values.extraVolumeMounts }}
