@@ -48,7 +48,10 @@ _NO_API = re.compile(
     re.IGNORECASE,
 )
 
-_UNREGISTERED = re.compile(r"registered|could not find the requested resource")
+# The API is there and knows no such metric (k8s.io/metrics, custom_metrics/errors.go); it is not there; it may be either.
+_UNKNOWN_METRIC = re.compile(r"could not find the metric (\S+)")
+_UNREGISTERED = re.compile(r"no \S+ metrics API \(\S+\) registered")
+_NOT_SERVED = re.compile(r"could not find the requested resource")
 # By the words of the autoscaler's metrics client: which API is missing, and who serves it.
 _APIS = (
     (
@@ -164,41 +167,57 @@ def _cannot_measure(survey: Observed, one: HorizontalPodAutoscaler, ref: Ref) ->
         return _finding(
             one, ref, "autoscaler-cannot-scale", "bad", 54, how.format(what), Step(todo, target), active
         )
-    if missing := _NO_REQUEST.search(active.message):
+    step, message = _remedy(active.message, ref, target), active.message
+    if missing := _NO_REQUEST.search(message):
         where = f" of container {missing[2].rstrip(',;')}" if missing[2] else ""
         how = f"can't compute the utilization of {what}: no {missing[1]} request{where}"
-        step = Step(f"Set resources.requests.{missing[1]} for every container of {what}.", target)
         return _finding(one, ref, "autoscaler-no-request", "warn", 53, how, step, active)
-    if _UNREADY in active.message:
+    if _UNREADY in message:
         how = f"has no metrics, as no pod of {what} is ready that it could measure"
-        step = Step(f"Look at the pods of {what}.", target)
         return _finding(one, ref, "autoscaler-no-metrics", "warn", 53, how, step, active)
-    how = f"has no metrics, so it no longer scales {what} to the load"
-    shared = "metrics" if _NO_API.search(active.message) else ""
-    return _finding(
-        one, ref, "autoscaler-no-metrics", "warn", 53, how, _adapter(active.message, ref), active, shared
+    names = [name_of(spec) for spec in unread(one.spec.metrics or (), one.status.current_metrics or ())]
+    no = (
+        f"no value of its {'metric' if len(names) == 1 else 'metrics'} {listed(names)}"
+        if names
+        else "no metrics"
     )
+    how = f"has {no}, so it no longer scales {what} to the load"
+    shared = "metrics" if _NO_API.search(message) else ""
+    return _finding(one, ref, "autoscaler-no-metrics", "warn", 53, how, step, active, shared)
 
 
-def _adapter(message: str, ref: Ref) -> Step:
-    """Who serves the metrics that are missing."""
+def _remedy(message: str, ref: Ref, target: Ref) -> Step:
+    """What mends a metric that has no value, by what the autoscaler says of it: of its target, or of who serves it."""
+    if missing := _NO_REQUEST.search(message):
+        return Step(f"Set resources.requests.{missing[1]} for every container of {title(target)}.", target)
+    if _UNREADY in message:
+        return Step(f"Look at the pods of {title(target)}.", target)
     for sign, api, by in _APIS:
-        if sign in message and _UNREGISTERED.search(message):
+        if sign not in message:
+            continue
+        if found := _UNKNOWN_METRIC.search(message):
+            return Step(
+                f"Correct the name {found[1]}, or let {by} serve it: it knows no such metric.", ref, "yaml"
+            )
+        if _UNREGISTERED.search(message):
+            return Step(f"Install {by}: no APIService {api} is registered.", ref)
+        if _NOT_SERVED.search(message):
             return Step(f"Install {by}: no APIService {api} is registered, or it has no such metric.", ref)
-        if sign in message:
-            return Step(f"Check that {by} runs and that APIService {api} is available.", apiservice(api))
+        return Step(f"Check that {by} runs and that APIService {api} is available.", apiservice(api))
     return Step(
         "Check that metrics-server (or the adapter that serves the metric) is running and available.", ref
     )
 
 
 def _some_unread(survey: Observed, one: HorizontalPodAutoscaler, ref: Ref) -> Finding | None:
-    """With one metric it goes on, but as long as others are missing it only scales up
-    (computeReplicasForMetrics of podautoscaler/horizontal.go).
+    """With one metric it goes on, but as long as others are missing it only scales up: where it would scale down, its
+    condition says that it does not scale (computeReplicasForMetrics of podautoscaler/horizontal.go).
     """
     active, specs = _condition(one, "ScalingActive"), one.spec.metrics or ()
     missing = unread(specs, one.status.current_metrics or ())
-    if active is None or active.status != "True" or not missing or len(missing) == len(specs):
+    if active is None or not missing or len(missing) == len(specs):
+        return None
+    if active.status != "True" and not active.reason.startswith("FailedGet"):
         return None
     if not survey.older(active.last_transition_time, MEASURING):
         return None
@@ -212,8 +231,8 @@ def _some_unread(survey: Observed, one: HorizontalPodAutoscaler, ref: Ref) -> Fi
         *(reported(event)[0] for event in events),
         *because_of(active),
     )
-    message = " ".join(event.message for event in events)
-    step, since = _adapter(message, ref), active.last_transition_time
+    message = " ".join([*(event.message for event in events), active.message])
+    step, since = _remedy(message, ref, target_of(one)), active.last_transition_time
     return Finding("autoscaler-some-metrics", "warn", 51, ref, text, step, evidence, since)
 
 
@@ -228,7 +247,7 @@ def _at_maximum(survey: Observed, one: HorizontalPodAutoscaler, ref: Ref) -> Fin
     return _finding(one, ref, "autoscaler-at-maximum", severity, 22, how, step, limited)
 
 
-_JUDGES: tuple[Judge, ...] = (_no_target, _cannot_scale, _cannot_measure, _some_unread, _at_maximum)
+_JUDGES: tuple[Judge, ...] = (_no_target, _cannot_scale, _some_unread, _cannot_measure, _at_maximum)
 
 
 def _finding(

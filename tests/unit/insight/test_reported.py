@@ -808,3 +808,53 @@ def test_an_autoscaler_of_pods_that_are_not_ready_does_not_blame_metrics_server(
     )
     made.remove("pods", "shop", "web-1")
     assert first(made)[2] == "Look at the pods of Deployment web."
+
+
+CUSTOM = "the HPA was unable to compute the replica count: unable to get metric {}: unable to fetch metrics from custom metrics API: {}"
+
+
+def measured_by(said: str, *read: bool) -> World:
+    """An autoscaler of as many metrics, of which these were read, and what its condition says."""
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+    metrics = [{"type": "Pods", "pods": {"metric": {"name": f"m{at}"}}} for at, _ in enumerate(read)]
+    now = [{"type": "Pods", "pods": {"current": {}}} if each else {"type": ""} for each in read]
+    active = condition("ScalingActive", "False", "FailedGetPodsMetric", said)
+    scaler = {
+        "metadata": meta("web"),
+        "spec": {"maxReplicas": 5, "scaleTargetRef": target, "metrics": metrics},
+        "status": {"conditions": [active], "currentMetrics": now},
+    }
+    return World(("deployments", deployment()), ("horizontalpodautoscalers", scaler))
+
+
+@pytest.mark.parametrize(
+    ("said", "step"),
+    [
+        ("the server could not find the metric m0 for pods", "Correct the name m0, or let the adapter of custom"),
+        ("the server could not find the metric m0 for services web", "Correct the name m0, or let the adapter"),
+        ("no custom metrics API (custom.metrics.k8s.io) registered", "Install the adapter of custom metrics"),
+        ("the server is currently unable to handle the request", "Check that the adapter of custom metrics"),
+    ],
+)  # fmt: skip
+def test_an_autoscaler_names_the_metric_that_it_has_no_value_of(said: str, step: str) -> None:
+    rule, text, todo, *_ = first(measured_by(CUSTOM.format("m0", said), False))
+    assert rule == "autoscaler-no-metrics"
+    assert text.endswith("has no value of its metric m0, so it no longer scales Deployment web to the load.")
+    assert todo.startswith(step)
+
+
+@pytest.mark.parametrize(
+    ("said", "step"),
+    [
+        (CUSTOM.format("m1", "the server could not find the metric m1 for pods"), "Correct the name m1"),
+        ("failed to get memory utilization: missing request for memory", "Set resources.requests.memory"),
+    ],
+)
+def test_an_autoscaler_that_would_scale_down_by_others_says_which_metric_keeps_it(
+    said: str, step: str
+) -> None:
+    rule, text, todo, *_ = first(measured_by(said, True, False))
+    assert (rule, todo.startswith(step)) == ("autoscaler-some-metrics", True)
+    assert text.endswith(
+        "has no value of 1 of its 2 metrics (m1): it scales up by the others, but does not scale down."
+    )
