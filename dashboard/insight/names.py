@@ -8,7 +8,7 @@ from typing import Literal, NewType
 
 PodRule = Literal[
     # its node
-    "pod-node-lost", "pod-evicted", "pod-rejected", "pod-failed", "pod-deadline",
+    "pod-node-lost", "pod-evicted", "pod-rejected", "pod-disrupted", "pod-failed", "pod-deadline",
     # its end
     "pod-finalizer", "pod-ends-slowly",
     # its place

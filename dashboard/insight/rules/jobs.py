@@ -31,6 +31,7 @@ _WHY = {
     "FailedIndexes": "{indexes} failed more often than backoffLimitPerIndex allows",
     "MaxFailedIndexesExceeded": "{indexes} failed, more than the {limit} that maxFailedIndexes allows",
 }
+_ENDED = ("pod-failed", "pod-out-of-memory", "pod-disrupted")
 _INVALID = ("UnknownTimeZone", "UnparseableSchedule", "UnParseableCronJobSchedule", "InvalidSchedule")
 _MISSED = ("TooManyMissedTimes", "FailedNeedsStart", "MissSchedule")
 
@@ -58,7 +59,7 @@ def _job(survey: Observed, known: Known, job: Job, ref: Ref) -> Finding | None:
     if not group:
         return None
     found = told(known, ref, group)
-    if found.rule != "pod-failed":
+    if found.rule not in ("pod-failed", "pod-disrupted"):
         return found
     if job.spec.pod_failure_policy is not None and not job.status.failed:
         return _ignored(found)
@@ -89,7 +90,7 @@ def _failed(survey: Observed, job: Job, ref: Ref, because: ObjectCondition, grou
     rest: Parts = ()
     step = Step("A failed Job is not retried: recreate it once the cause is clear.", ref)
     evidence, log, pod = because_of(because), None, None
-    ended = [(one, trouble) for one, trouble in group if trouble.rule in ("pod-failed", "pod-out-of-memory")]
+    ended = [(one, trouble) for one, trouble in group if trouble.rule in _ENDED]
     if ended:
         last, trouble = max(ended, key=lambda one: str(one[1].since))
         rest = parts("; the last: ", *unled(trouble.rest)) if trouble.rest else ()

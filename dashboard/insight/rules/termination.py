@@ -42,6 +42,26 @@ _REJECTED = {
     "PodOSSelectorNodeLabelDoesNotMatch": "it is made for another operating system than its node's",
     "TopologyAffinityError": "its node can't align its CPUs and memory (Topology Manager)",
 }
+# Who ended a pod, by its condition DisruptionTarget (kubernetes.io, Disruptions), and what to do.
+_DISRUPTED = {
+    "PreemptionByScheduler": (
+        "a pod with higher priority needed its room",
+        "Raise its priorityClassName, or add room",
+    ),
+    "DeletionByTaintManager": (
+        "its node has a NoExecute taint that it does not tolerate",
+        "Look at the taints of its node",
+    ),
+    "EvictionByEvictionAPI": (
+        "it was evicted through the API, as a drain does",
+        "Nothing, if its node was drained; else see who evicts",
+    ),
+    "DeletionByPodGC": ("its node is gone or out of service", "Look at its node"),
+    "TerminationByKubelet": (
+        "the kubelet of its node terminated it for another pod, a shortage or a shutdown",
+        "Look at its node",
+    ),
+}
 
 
 def node_lost(case: Case) -> Trouble | None:
@@ -51,6 +71,14 @@ def node_lost(case: Case) -> Trouble | None:
         return None
     since = case.since("Ready")
     if case.survey.lacks("nodes", "", name):
+        if case.condition("PodScheduled") is None and not case.pod.status.container_statuses:
+            # Neither the scheduler nor a kubelet has seen it, so whoever wrote its template named that node.
+            rest = parts(": its nodeName is ", code(name), ", and there is no such node")
+            step = case.look(
+                "Remove nodeName from its pod template, so that the scheduler chooses a node, or correct it."
+            )
+            evidence = stands("spec.nodeName", f"{name}, which is not among the nodes")
+            return Trouble("pod-node-lost", "bad", 60, "can't run", "can't run", rest, step, evidence, since)
         rest = parts(": node ", code(name), " no longer exists")
         step = case.look("Nothing: the control plane deletes it within minutes.")
         evidence = stands("spec.nodeName", f"{name}, which is not among the nodes")
@@ -186,6 +214,8 @@ def failed(case: Case) -> Trouble | None:
         return Trouble(
             "pod-deadline", "bad", 45, "was terminated", "were terminated", rest, step, evidence, since
         )
+    if (found := _disrupted(case)) is not None:
+        return found  # how its containers ended follows from that
     for container, _ in case.containers():
         ended = container.state.terminated
         if ended is not None and ended.exit_code:
@@ -200,3 +230,19 @@ def failed(case: Case) -> Trouble | None:
     step = case.look("The failed pod can be deleted once the cause is clear.", "events")
     evidence = (*stands("status.reason", status.reason), *said) or stands("status.phase", status.phase)
     return Trouble("pod-failed", "bad", 45, "failed", "failed", rest, step, evidence, since)
+
+
+def _disrupted(case: Case) -> Trouble | None:
+    """Ended by somebody else, who says so in a condition only."""
+    target = case.condition("DisruptionTarget")
+    if target is None or target.status != "True" or target.reason not in _DISRUPTED:
+        return None
+    why, todo = _DISRUPTED[target.reason]
+    owned = case.pod.metadata.controller is not None
+    after = "the failed pod can be deleted." if owned else "recreate it where it is still needed."
+    at_node = todo.startswith("Look at") and case.pod.spec.node_name
+    step = Step(f"{todo}; {after}", case.node) if at_node else case.look(f"{todo}; {after}")
+    return Trouble(
+        "pod-disrupted", _fading(case, "warn" if owned else "bad"), 26, "was terminated", "were terminated",
+        parts(f": {why}"), step, because_of(target), target.last_transition_time or case.since("Ready"),
+    )  # fmt: skip

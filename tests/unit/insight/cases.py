@@ -120,6 +120,14 @@ PODS: dict[str, Example] = {
         POD, "warn", "Pod web-1 in shop was rejected by the kubelet: its node did not have enough cpu.",
         "The failed pod can be deleted; its controller creates another.", "status.reason: OutOfcpu",
     ),
+    "pod-disrupted": Example(
+        _pod(pod(phase="Failed", ready=False, state=ended(143), conditions=[*PLACED,
+            condition("DisruptionTarget", "True", "PreemptionByScheduler", "default-scheduler: preempting to accommodate a "
+                      "higher priority pod")])), POD, "warn",
+        "Pod web-1 in shop was terminated: a pod with higher priority needed its room.",
+        "Raise its priorityClassName, or add room; the failed pod can be deleted.",
+        "Condition DisruptionTarget: True, PreemptionByScheduler",
+    ),
     "pod-failed": Example(
         _pod(pod(owner=None, phase="Failed", ready=False, state=ended(3))), POD, "bad",
         "Pod web-1 in shop failed: container app exits with code 3, application error.",

@@ -333,6 +333,40 @@ def test_what_a_kubelet_would_not_run_says_why(reason: str) -> None:
     assert sentence(found).startswith("was rejected by the kubelet: ")
 
 
+@pytest.mark.parametrize(
+    ("reason", "why"),
+    [
+        ("DeletionByTaintManager", "its node has a NoExecute taint that it does not tolerate"),
+        ("EvictionByEvictionAPI", "it was evicted through the API, as a drain does"),
+        ("DeletionByPodGC", "its node is gone or out of service"),
+        (
+            "TerminationByKubelet",
+            "the kubelet of its node terminated it for another pod, a shortage or a shutdown",
+        ),
+    ],
+)
+def test_who_ended_a_pod_is_told_before_how_its_containers_ended(reason: str, why: str) -> None:
+    target = condition("DisruptionTarget", "True", reason)
+    found = trouble(pod(phase="Failed", ready=False, state=ended(143), conditions=[target]))
+    assert (found and found.rule, sentence(found)) == ("pod-disrupted", f"was terminated: {why}")
+    stayed = condition("DisruptionTarget", "False", reason)  # it was announced, and did not come
+    found = trouble(pod(phase="Failed", ready=False, state=ended(143), conditions=[stayed]))
+    assert found is not None and found.rule == "pod-failed"
+
+
+def test_a_node_that_a_template_names_and_that_never_was_is_not_told_as_a_node_that_is_gone() -> None:
+    made = pod(phase="Pending", ready=False, node="old-1", conditions=[])
+    made["status"] = {"phase": "Pending"}
+    world = World(("nodes", node()))
+    found = Survey(world, NOW).trouble(world.add("pods", made))
+    assert sentence(found) == "can't run: its nodeName is old-1, and there is no such node"
+    assert found is not None and found.step.text.startswith("Remove nodeName from its pod template")
+    lost = World(("nodes", node()))
+    assert sentence(Survey(lost, NOW).trouble(lost.add("pods", pod(node="old-1", ready=False)))) == (
+        "is lost: node old-1 no longer exists"
+    )
+
+
 def test_pod_without_a_node_gives_the_schedulers_reason_and_what_it_asks_for() -> None:
     manifest = _unplaced(minutes=2)
     manifest["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "8", "memory": "1Gi"}}
