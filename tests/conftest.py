@@ -26,6 +26,7 @@ from sandbox.api import Api, ApiError
 from sandbox.binaries import cache_home
 from sandbox.errors import SandboxError
 from tests.databases import Postgres, Redis
+from tests.sharing import PARTS, Share, drives_browser
 
 SLOTS = 8
 
@@ -177,6 +178,17 @@ ServeStaticMiddleware.add_files_from_manifest = _files_once  # type: ignore[meth
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--runs", type=int, default=1, help="how often each test runs (what goes wrong seldom)")
     parser.addoption("--tour", action="store_true", help="write the pictures of docs/tour.md")
+    parser.addoption(
+        "--part", choices=PARTS, help="which tests are this process's own, beside others (--taken)"
+    )
+    parser.addoption(
+        "--taken", type=Path, help="the folder in which processes mark which files they have begun"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if part := config.getoption("part"):
+        config.pluginmanager.register(Share(part, config.getoption("taken")))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -214,5 +226,4 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests last: Playwright's synchronous API keeps an event loop running, beside which no other can be."""
-    items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
+    items.sort(key=drives_browser)

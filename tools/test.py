@@ -157,13 +157,14 @@ MARKS = {
     "image": "image",
     "browser": "browser",
 }
-BESIDE = ("unit", "browser")  # each in a process beside the rest
-REST = f"not browser and not real and not ({MARKS['unit']})"
+# Which tests each of three processes may run: its own first, then those of the others (tests/sharing.py). Where a
+# browser was driven no other test can run.
+SHARED = {"rest": "not real", "unit": "not real", "browser": MARKS["browser"]}
 
 
 def _pytest(only: str | None, environment: dict[str, str]) -> int:
     """Runs the tests of one part, or all of them in three processes, each with a home and a sandbox of its own: most of
-    their time is spent waiting for a cluster or a browser.
+    their time is spent waiting for a cluster or a browser. They share the tests, so that none waits for the others.
     """
     home = Path(environment["CLUSTER_UI_HOME"])
     if only == "faults":
@@ -174,17 +175,23 @@ def _pytest(only: str | None, environment: dict[str, str]) -> int:
         return _twice(home / only, environment, "tests/real")
     if only is not None:
         return _twice(home / only, environment, "-m", MARKS[only])
+    taken = home / "taken"
+    taken.mkdir()
     codes: dict[str, int] = {}
+
+    def share(part: str, log: IO[str] | None = None) -> int:
+        which = ("-m", SHARED[part], f"--part={part}", f"--taken={taken}")
+        return _tests(home / part, environment, *which, log=log)
+
     with ThreadPoolExecutor() as pool, ExitStack() as stack:
         beside = []
-        for part in BESIDE:
+        first, *others = SHARED
+        for part in others:
             log = stack.enter_context((home / f"{part}.log").open("w+"))
-            beside.append(
-                (part, log, pool.submit(_tests, home / part, environment, "-m", MARKS[part], log=log))
-            )
-        codes["rest"] = _tests(home / "rest", environment, "-m", REST)
+            beside.append((part, log, pool.submit(share, part, log)))
+        codes[first] = share(first)
         for part, log, running in beside:
-            print(f"\n=== {part} tests, which run beside these", flush=True)
+            print(f"\n=== what the process of the {part} tests ran, beside these", flush=True)
             codes[part] = running.result()
             log.seek(0)
             print(log.read(), flush=True)
