@@ -51,6 +51,14 @@ def _number(name: str, default: int) -> int:
     return int(value)
 
 
+def _level(name: str, default: str) -> str:
+    """A level of Python's logging, which itself would only say that it can't be set up."""
+    value = os.environ.get(name, "").strip().upper() or default
+    if value not in (levels := ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")):
+        raise ImproperlyConfigured(f"{name} is {value!r}: use {', '.join(levels[:-1])} or {levels[-1]}.")
+    return value
+
+
 def _words(name: str) -> list[str]:
     return [word.strip() for word in os.environ.get(name, "").split(",") if word.strip()]
 
@@ -416,9 +424,9 @@ LOGGING: dict[str, Any] = {
         }
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": os.environ.get("CLUSTER_UI_LOG_LEVEL", "WARNING").upper()},
+    "root": {"handlers": ["console"], "level": _level("CLUSTER_UI_LOG_LEVEL", "WARNING")},
     "loggers": {
-        "dashboard": {"level": os.environ.get("CLUSTER_UI_LOG_LEVEL", "INFO").upper()},
+        "dashboard": {"level": _level("CLUSTER_UI_LOG_LEVEL", "INFO")},
         # The audit's anchor outside the database: its lines are there whatever the level is.
         "dashboard.audit": {"level": "INFO"},
         # At DEBUG it writes a template's whole context, so a revealed value too, whenever a variable is not there.

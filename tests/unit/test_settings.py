@@ -16,6 +16,7 @@ from cluster_ui.settings import (
     _admins,
     _backup_to,
     _by_context,
+    _level,
     _networks,
     _trusting_issuer,
     _urls_by_context,
@@ -52,6 +53,18 @@ def test_what_is_no_address_is_refused_with_the_name_of_the_setting(
     monkeypatch.setenv(NAME, text)
     with pytest.raises(ImproperlyConfigured, match=NAME):
         _urls_by_context(NAME)
+
+
+@pytest.mark.parametrize(("text", "found"), [("", "INFO"), (" debug ", "DEBUG"), ("ERROR", "ERROR")])
+def test_a_log_level_is_one_of_pythons(monkeypatch: pytest.MonkeyPatch, text: str, found: str) -> None:
+    monkeypatch.setenv("CLUSTER_UI_LOG_LEVEL", text)
+    assert _level("CLUSTER_UI_LOG_LEVEL", "INFO") == found
+
+
+def test_another_log_level_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLUSTER_UI_LOG_LEVEL", "verbose")
+    with pytest.raises(ImproperlyConfigured, match="CLUSTER_UI_LOG_LEVEL is 'VERBOSE': use DEBUG"):
+        _level("CLUSTER_UI_LOG_LEVEL", "INFO")
 
 
 def test_a_path_may_hold_an_equals_sign(monkeypatch: pytest.MonkeyPatch) -> None:
