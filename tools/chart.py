@@ -31,7 +31,14 @@ NAME = "cluster-ui"
 RELEASES = ROOT / "tests" / "cluster" / "charts"
 SETTINGS = ROOT / "cluster_ui" / "settings.py"
 # How a setting is read, where its name does not say it, by the function that reads it.
-READ_AS = {"flag": "flag", "seconds": "number", "days": "number", "number": "number", "networks": "networks"}
+READ_AS = {
+    "flag": "flag", "seconds": "number", "days": "number", "number": "whole", "networks": "networks", "level": "level",
+    "urls_by_context": "addresses",
+}  # fmt: skip
+NAMED = {
+    "CLUSTER_UI_BACKUP_TO": "folder", "CLUSTER_UI_BACKUP_RECIPIENTS": "recipients",
+    "CLUSTER_UI_HOSTS": "hosts", "CLUSTER_UI_ORIGINS": "origins",
+}  # fmt: skip
 # Read by others than settings.py: Python's TLS, and what connects through a proxy.
 OTHERS = {
     "KUBECONFIG": "file", "SSL_CERT_FILE": "file", "NO_PROXY": "text",
@@ -102,7 +109,7 @@ def settings_text() -> str:
 def kind_of(name: str, function: str) -> str:
     if name.endswith("_FILE"):
         return "file"
-    return "folder" if name == "CLUSTER_UI_BACKUP_TO" else READ_AS.get(function, "text")
+    return NAMED.get(name) or READ_AS.get(function, "text")
 
 
 def readme() -> str:

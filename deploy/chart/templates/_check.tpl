@@ -71,6 +71,17 @@ pattern. What could be a secret in the wrong place is not repeated.
   "CLUSTER_UI_ACT_AS" "is the value actAs."
   "CLUSTER_UI_HOME" "is /data here, where the volume is: see persistence."
 }}
+{{- $rules := dict
+  "flag" (list "^(?i)(1|true|yes|on|0|false|no|off)$" "use 1 or 0")
+  "whole" (list "^0*[1-9][0-9]*$" "use a whole number above 0")
+  "number" (list "^(0*[1-9][0-9]*([.][0-9]+)?|0*[.]0*[1-9][0-9]*)$" "use a number above 0")
+  "level" (list "^(?i)(debug|info|warning|error|critical)$" "use DEBUG, INFO, WARNING, ERROR or CRITICAL")
+  "proxy" (list "^https?://[^/ ]+/?$" "give it with its scheme and port, such as http://proxy.example.com:3128")
+  "addresses" (list "^([^=/]*=)?https?://[^/ ]" "use addresses such as https://prometheus.example.com:9090, or <context>=<address>, with commas")
+  "origins" (list "^https?://[^/ ]+$" "use a scheme and a name, such as https://ui.example.com, with commas")
+  "hosts" (list "^([.]?[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?|\\[[0-9a-fA-F:]+\\])$" "use names such as ui.example.com, without https:// and port, with commas")
+  "recipients" (list "^(age1|ssh-)" "use public keys, age1… or ssh-…, with commas")
+}}
 {{- range $name, $value := .Values.settings }}
 {{- with get $elsewhere $name }}{{ fail (printf "settings.%s %s" $name .) }}{{ end }}
 {{- $kind := get $known $name }}
@@ -84,14 +95,12 @@ pattern. What could be a secret in the wrong place is not repeated.
 {{- if or $inside (contains "PRIVATE KEY" $value) (contains "SECRET-KEY" $value) }}
 {{- fail (printf "settings.%s holds a secret, which anybody who reads the Deployment would see: put it under the key %s into the Secret %s (settingsSecret)." $name $name $.Values.settingsSecret) }}
 {{- end }}
-{{- if and (eq $kind "flag") (not (regexMatch "^(?i)(1|true|yes|on|0|false|no|off)?$" $value)) }}
-{{- fail (printf "settings.%s is %q: use 1 or 0." $name $value) }}
+{{- with $rule := get $rules $kind }}
+{{- range $word := hasSuffix "with commas" (last $rule) | ternary (splitList "," $value) (list $value) }}
+{{- if and (trim $word) (not (regexMatch (first $rule) (trim $word))) }}
+{{- fail (printf "settings.%s has %q: %s." $name (trim $word) (last $rule)) }}
 {{- end }}
-{{- if and (eq $kind "number") (not (regexMatch "^([0-9]+([.][0-9]+)?)?$" $value)) }}
-{{- fail (printf "settings.%s is %q: use a number." $name $value) }}
 {{- end }}
-{{- if and (eq $kind "proxy") $value (not (regexMatch "^https?://[^/ ]+/?$" $value)) }}
-{{- fail (printf "settings.%s is %q: give it with its scheme and port, such as http://proxy.example.com:3128." $name $value) }}
 {{- end }}
 {{- if and (eq $kind "networks") $value }}
 {{- include "cluster-ui.check.networks" (dict "path" (printf "settings.%s" $name) "networks" (splitList "," $value)) }}
@@ -102,7 +111,7 @@ pattern. What could be a secret in the wrong place is not repeated.
 {{- if and $path (not (hasPrefix "/" $path)) }}
 {{- fail (printf "settings.%s takes a path in the container, not what is there: put that into a Secret or a volume, and mount it with extraVolumes and extraVolumeMounts." $name) }}
 {{- end }}
-{{- $mounted := or (not $path) (eq $name "SSL_CERT_FILE") (hasPrefix "/data/" $path) }}
+{{- $mounted := or (not $path) (has $name (list "SSL_CERT_FILE" "CLUSTER_UI_OIDC_CA_FILE")) (hasPrefix "/data/" $path) }}
 {{- range $.Values.extraVolumeMounts }}
 {{- if hasPrefix (printf "%s/" (trimSuffix "/" .mountPath)) (printf "%s/" $path) }}{{ $mounted = true }}{{ end }}
 {{- end }}
