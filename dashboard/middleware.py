@@ -85,8 +85,8 @@ def timed(get_response: Handler) -> Handler:
 @async_only_middleware
 def without_session(get_response: Handler) -> Handler:
     """Probes and scrapes have no session even where a browser sends its cookie: reading it would need the database, and
-    whether the process is there does not depend on that. Load balancers and Prometheus ask each pod by its address, which is
-    no name of ours, and can give no other: a probe, and whoever has the token, need not know one.
+    whether the process is there does not depend on that. Load balancers and Prometheus ask each pod by its address, which
+    is no name of ours, and can give no other: a probe, and whoever has the token, need not know one.
     """
 
     async def middleware(request: HttpRequest) -> HttpResponseBase:
