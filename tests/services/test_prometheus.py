@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
@@ -24,6 +25,88 @@ POD: dict[str, Any] = {
 }
 # What Grafana puts in place of its variables; the scrapes of the test are a second apart.
 VARIABLES = {"$context": ".*", "$__rate_interval": "10s"}
+
+
+# Each minute, of what is wrong and of what is as it should be: in "ill" and "prod", in "well" and "calm".
+SERIES = {
+    'cluster_ui_watch_live{instance="ill", context="prod", kind="pods"}': "0x120",
+    'cluster_ui_watch_live{instance="well", context="calm", kind="pods"}': "1x120",
+    'cluster_ui_watch_lag_seconds{instance="ill", context="prod", kind="pods"}': "12x120",
+    'cluster_ui_watch_lag_seconds{instance="well", context="calm", kind="pods"}': "0.1x120",
+    'cluster_ui_loop_lag_seconds_bucket{instance="ill", le="0.25"}': "0x120",
+    'cluster_ui_loop_lag_seconds_bucket{instance="ill", le="1"}': "0+60x120",
+    'cluster_ui_loop_lag_seconds_bucket{instance="ill", le="+Inf"}': "0+60x120",
+    'cluster_ui_loop_lag_seconds_bucket{instance="well", le="0.25"}': "0+60x120",
+    'cluster_ui_loop_lag_seconds_bucket{instance="well", le="+Inf"}': "0+60x120",
+    'cluster_ui_request_seconds_bucket{instance="ill", view="home", code="500", le="1"}': "0x120",
+    'cluster_ui_request_seconds_bucket{instance="ill", view="home", code="500", le="2.5"}': "0+60x120",
+    'cluster_ui_request_seconds_bucket{instance="ill", view="home", code="500", le="+Inf"}': "0+60x120",
+    'cluster_ui_request_seconds_bucket{instance="well", view="home", code="200", le="1"}': "0+60x120",
+    'cluster_ui_request_seconds_bucket{instance="well", view="home", code="200", le="+Inf"}': "0+60x120",
+    'cluster_ui_request_seconds_count{instance="ill", view="home", code="500"}': "0+60x120",
+    'cluster_ui_request_seconds_count{instance="well", view="home", code="200"}': "0+60x120",
+    'cluster_ui_queue_length{instance="ill", queue="database"}': "3x120",
+    'cluster_ui_queue_length{instance="well", queue="database"}': "0x120",
+    'cluster_ui_actions_total{instance="ill", action="scale", result="failed"}': "0x115 7x10",
+    'cluster_ui_actions_total{instance="well", action="scale", result="done"}': "0+9x120",
+    'cluster_ui_backup_last_good_timestamp_seconds{context="prod"}': "-200000x120",
+    'cluster_ui_backup_last_good_timestamp_seconds{context="calm"}': "7000x120",
+    'cluster_ui_backup_failed{context="prod"}': "2x120",
+    'cluster_ui_backup_failed{context="calm"}': "0x120",
+    'cluster_ui_backup_failed{context="never"}': "0x120",
+    'cluster_ui_backup_failed{context="elsewhere"}': "0x120",
+    'cluster_ui_velero{context="elsewhere"}': "1x120",
+    'cluster_ui_drill_last_passed_timestamp_seconds{context="prod"}': "-4000000x120",
+    'cluster_ui_drill_last_passed_timestamp_seconds{context="calm"}': "7000x120",
+    'cluster_ui_clock_ahead_seconds{instance="ill"}': "-45x120",
+    'cluster_ui_clock_ahead_seconds{instance="well"}': "1x120",
+    'process_resident_memory_bytes{instance="ill", job="cluster-ui"}': "950000000x120",
+    'process_resident_memory_bytes{instance="well", job="cluster-ui"}': "300000000x120",
+}
+# Of each alert that is to fire: its labels, and how its value reads.
+FIRING: dict[str, tuple[dict[str, str], str]] = {
+    "ClusterUIStaleWatch": ({"instance": "ill", "context": "prod", "kind": "pods"}, ""),
+    "ClusterUIPagesLate": ({"instance": "ill", "context": "prod"}, "12s"),
+    "ClusterUILoopHeld": ({"instance": "ill"}, "992.5ms"),
+    "ClusterUISlowPages": ({"instance": "ill"}, "2.425s"),
+    "ClusterUIServerErrors": ({"instance": "ill"}, ""),
+    "ClusterUIDatabaseBusy": ({"instance": "ill"}, ""),
+    "ClusterUIActionsFail": ({"action": "scale"}, "7"),
+    "ClusterUIBackupOld": ({"context": "prod"}, "2d 9h 33m 50s"),
+    "ClusterUIBackupNever": ({"context": "never"}, ""),
+    "ClusterUIDrillOld": ({"context": "prod"}, ""),
+    "ClusterUIBackupFailed": ({"context": "prod"}, "2"),
+    "ClusterUIClockWrong": ({"instance": "ill"}, "45s"),
+    "ClusterUIMemory": ({"instance": "ill", "job": "cluster-ui"}, "906Mi"),
+}
+
+
+def written(template: str, labels: dict[str, str], value: str) -> str:
+    """What Prometheus makes of an annotation."""
+    text = re.sub(r"\{\{ \$labels\.(\w+) \}\}", lambda found: labels[found[1]], template)
+    return re.sub(r"\{\{ \$value[^}]*\}\}", value, text)
+
+
+def test_each_alert_fires_when_it_should_and_only_then(tmp_path: Path) -> None:
+    """By promtool, with its labels and words: of every pair of series the one that is wrong."""
+    rules = yaml.safe_load((MONITORING / "alerts.yaml").read_text())["groups"][0]["rules"]
+    tests = []
+    for rule in rules:
+        labels, value = FIRING[rule["alert"]]
+        words = {name: written(text, labels, value) for name, text in rule["annotations"].items()}
+        expected = {"exp_labels": labels | rule["labels"], "exp_annotations": words}
+        tests.append({"eval_time": "2h30s", "alertname": rule["alert"], "exp_alerts": [expected]})
+    series = [{"series": name, "values": values} for name, values in SERIES.items()]
+    content = {
+        "rule_files": [str(MONITORING / "alerts.yaml")],
+        "evaluation_interval": "30s",  # between two scrapes, as it is in life: increases are no whole numbers then
+        "tests": [{"interval": "1m", "input_series": series, "alert_rule_test": tests}],
+    }
+    (tmp_path / "tests.yaml").write_text(yaml.safe_dump(content))
+    program = shutil.which("promtool") or "/usr/bin/promtool"
+    done = subprocess.run([program, "test", "rules", tmp_path / "tests.yaml"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(tests) == len(FIRING)
 
 
 @contextmanager
