@@ -21,7 +21,7 @@ from dashboard.kinds.meta import condition_true, find_condition
 from dashboard.kinds.references import title
 from dashboard.kinds.rows import listed, shorten
 
-from .webhooks import refuser
+from .webhooks import configuration_of, refuser
 
 # An Event that was not repeated for so long is of the past: controllers try again after 15 minutes at the latest.
 FRESH = timedelta(minutes=20)
@@ -69,6 +69,17 @@ def _range(found: re.Match[str], ref: Ref) -> Reason:
     return Reason("workload-limit-range", f"a LimitRange says: {listed(dict.fromkeys(every))}", step)
 
 
+def _over_default(found: re.Match[str], ref: Ref) -> Reason:
+    """A pod template that says so itself is refused with its workload: here the limit was filled in for the pod."""
+    every = dict.fromkeys(one.groups() for one in re.finditer(_OVER, found.string))
+    why = listed(
+        f"its {what} request of {asks} is more than its {what} limit of {most}" for asks, what, most in every
+    )
+    asks, what, _ = found.groups()
+    step = f"Set a {what} limit of at least {asks} in the pod template: without one, it is the default of a LimitRange."
+    return Reason("workload-limit-range", why, step)
+
+
 def _security(found: re.Match[str], ref: Ref) -> Reason:
     namespace = Ref("Namespace", "", ref.namespace, "namespaces")
     why = f"the namespace enforces Pod Security {found[1]}"
@@ -88,7 +99,8 @@ _NO_SERVICE = re.compile(r'service "([^"]+)" not found')
 _NO_ENDPOINTS = re.compile(r'no endpoints available for service "([^"]+)"')
 _SERVICE = re.compile(r"https://([\w-]+)\.([\w-]+)\.svc\b")
 _URL = re.compile(r'"https?://[^"]*"')  # in which a name may be any word
-_OR_ELSE = "or delete its webhook configuration"
+_ITS_CONFIGURATION = "its webhook configuration"
+_OR_ELSE = f"or delete {_ITS_CONFIGURATION}"
 
 
 def _webhook(found: re.Match[str], ref: Ref) -> Reason:
@@ -147,6 +159,8 @@ _LIMITS = (
     r"(?:minimum|maximum) \S++ usage per \w+ is [^,.\]]+(?:, but [\w ]+ is [^,.\]]+)?"
     r"|(?<!\S)\S++ max limit to request ratio per \w+ is [^,\]]+(?:, but [\w ]+ (?:ratio is [\d.]+|is [^,\]]+))?"
 )
+# pkg/apis/core/validation, validateContainerResourceRequirements
+_OVER = r'requests: Invalid value: "([\w.]{1,64})": must be less than or equal to (\S{1,300}) limit of ([\w.]{1,64}\b)'
 
 _ANSWERS: tuple[tuple[re.Pattern[str], Read], ...] = tuple(
     (re.compile(pattern, re.DOTALL), read)
@@ -154,6 +168,7 @@ _ANSWERS: tuple[tuple[re.Pattern[str], Read], ...] = tuple(
         (r"exceeded quota: ([^\s,]+)", _quota),
         (r"failed quota: ([^\s:]+): must specify (.+)", _demands),
         (_LIMITS, _range),
+        (_OVER, _over_default),
         (r'violates PodSecurity "([^"]+)":? ?(.*)', _security),
         (r'failed calling webhook "([^"]+)"', _webhook),
         (r'(admission webhook "[^"]+") denied|(ValidatingAdmissionPolicy \'[^\']+\')', _denied),
@@ -196,9 +211,15 @@ def refused(
     text = parts(*subject(ref), f" {standing}: no more can be created, because {why.why}.")
     step = Step(why.step, why.ref or ref)
     found = Finding(why.rule, "bad", weight, ref, text, step, evidence, since, shared=why.shared)
-    hook = refuser(survey, why.shared) if why.rule == "workload-webhook-down" else None
-    if hook is None:
+    if why.rule != "workload-webhook-down":
         return found
+    hook = refuser(survey, why.shared)
+    if hook is None:
+        configured = configuration_of(survey, why.shared)
+        if configured is None:
+            return found
+        step = Step(why.step.replace(_ITS_CONFIGURATION, title(configured)), why.ref or configured)
+        return replace(found, step=step)
     step = Step(f"Caused by {title(hook)}; nothing to do here.", hook)
     return replace(found, step=step, follows=hook)
 

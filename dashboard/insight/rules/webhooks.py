@@ -46,18 +46,27 @@ def refuser(survey: Observed, name: str) -> Ref | None:
     return next(found, None)
 
 
+def configuration_of(survey: Observed, name: str) -> Ref | None:
+    """The only configuration with a webhook of that name."""
+    found = dict.fromkeys(ref for ref, hook in _hooks(survey) if hook.name == name)
+    return next(iter(found)) if len(found) == 1 else None
+
+
 def _strict(survey: Observed) -> Iterator[tuple[Ref, Webhook, WebhookService]]:
     """Webhooks without whose answer a request is refused, that call a Service."""
+    for ref, hook in _hooks(survey):
+        if hook.failure_policy == "Fail" and hook.client_config.service is not None and hook.rules:
+            yield ref, hook, hook.client_config.service
+
+
+def _hooks(survey: Observed) -> Iterator[tuple[Ref, Webhook]]:
     for kind in WEBHOOKS:
         for one in survey.all(kind.plural):
             ref = Ref(kind.kind, "", one.metadata.name, kind.plural, kind.gvr.group)
             if not isinstance(one, WebhookConfiguration) or one.metadata.deletion_timestamp is not None:
                 continue
-            if not survey.older(one.metadata.creation_timestamp, STARTING):
-                continue
-            for hook in one.webhooks or ():
-                if hook.failure_policy == "Fail" and hook.client_config.service is not None and hook.rules:
-                    yield ref, hook, hook.client_config.service
+            if survey.older(one.metadata.creation_timestamp, STARTING):
+                yield from ((ref, hook) for hook in one.webhooks or ())
 
 
 def _finding(ref: Ref, hook: Webhook, service: WebhookService, why: str, step: Step) -> Finding:

@@ -423,7 +423,21 @@ def test_a_preempted_pod_of_another_owner_of_that_name_was_not_the_one_before(
     assert not says(("pods", pod("web-cx4lr", owner=("ReplicaSet", "web"))))
 
 
-@pytest.mark.parametrize("said", ["requested: ", "a", "maximum a usage per a is ", ".a"])
+def test_a_request_over_the_limit_that_was_filled_in_names_both_and_where_the_limit_is_from() -> None:
+    over = 'resources.requests: Invalid value: "200Mi": must be less than or equal to memory limit of 128Mi'
+    why = why_refused(f'Pod "web-1" is invalid: {over}', Ref("ReplicaSet", "shop", "web-1", "replicasets"))
+    assert (why.rule, why.why) == (
+        "workload-limit-range", "its memory request of 200Mi is more than its memory limit of 128Mi"
+    )  # fmt: skip
+    assert why.step.startswith("Set a memory limit of at least 200Mi in the pod template: without one,")
+    both = f"[{over}, {over.replace('memory', 'cpu').replace('200Mi', '2').replace('128Mi', '500m')}]"
+    why = why_refused(f'Pod "web-1" is invalid: {both}', Ref("ReplicaSet", "shop", "web-1", "replicasets"))
+    assert why.why.endswith(" and its cpu request of 2 is more than its cpu limit of 500m")
+
+
+@pytest.mark.parametrize(
+    "said", ["requested: ", "a", "maximum a usage per a is ", ".a", 'requests: Invalid value: "a']
+)
 def test_a_refusal_of_whatever_length_is_read_in_one_pass(said: str) -> None:
     """Each "requested: " was looked for to the end anew: 60 kB took 8 seconds."""
     ref = Ref("ReplicaSet", "shop", "web", "replicasets")

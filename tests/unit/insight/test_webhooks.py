@@ -32,6 +32,17 @@ def test_what_a_webhook_without_a_service_refuses_follows_from_it() -> None:
     ]
 
 
+def test_a_webhook_that_fails_is_told_with_the_configuration_to_delete() -> None:
+    failure = condition(
+        "ReplicaFailure", "True", "FailedCreate", GONE.replace("service", "dial tcp: connection refused")
+    )
+    held = deployment("api", replicas=2, available=0, updated=0, current=0, conditions=[failure])
+    world = World(webhook(), ("deployments", held), ("services", service("policy", {}))).reading("pods")
+    (found,) = findings(world, NOW)
+    assert found.step.text.endswith("or delete ValidatingWebhookConfiguration policy.")
+    assert found.step.ref is not None and found.step.ref.kind == "Service"
+
+
 @pytest.mark.parametrize(
     ("hook", "objects", "rules"),
     [
