@@ -209,6 +209,19 @@ def next_run(schedule: str, zone: str | None, after: datetime) -> datetime | Non
     return None
 
 
+@lru_cache(maxsize=1024)
+def never_runs(schedule: str) -> bool:
+    """Whether it can be read, and no day fits it: 30 February. The controller refuses it."""
+    prefix = _ZONE.match(schedule)
+    text = schedule[prefix.end() :] if prefix else schedule
+    try:
+        found = _read(_NAMED.get(" ".join(text.split()), text).split())
+    except ValueError:
+        return False
+    longest = max((calendar.monthrange(2024, month)[1] for month in found.month.values), default=31)
+    return found.weekday.star and min(found.day.values, default=0) > longest
+
+
 def _moments(day: date, schedule: _Schedule, tz: ZoneInfo) -> Iterator[datetime]:
     """When it runs on a day. Hours that the clock leaves out have none, and those that it repeats have two."""
     for hour in schedule.hour.values:

@@ -87,8 +87,11 @@ def _blocks(one: PodDisruptionBudget, ref: Ref) -> Finding | None:
         return None
     pods = "its only pod" if status.expected_pods == 1 else f"its {plural(status.expected_pods, 'pod')}"
     text = parts(*subject(ref), f" allows 0 disruptions of {pods}: node drains will block.")
-    step = Step("Allow one to be unavailable (maxUnavailable: 1), or add a replica.", ref, "yaml")
     spec = one.spec
+    allow = "Allow one to be unavailable (maxUnavailable: 1)"
+    # A share of the pods, or none of however many, grows with them.
+    more = isinstance(spec.min_available, int)
+    step = Step(f"{allow}, or add a replica." if more else f"{allow}.", ref, "yaml")
     asks = (
         f"minAvailable {spec.min_available}"
         if spec.min_available is not None

@@ -15,7 +15,7 @@ from dashboard.kinds.cronjobs import CronJob
 from dashboard.kinds.jobs import Job
 from dashboard.kinds.meta import ObjectCondition, condition_true, find_condition
 from dashboard.kinds.rows import plural
-from dashboard.kinds.schedules import next_run
+from dashboard.kinds.schedules import never_runs, next_run
 
 from .pod_creation import refused
 from .workloads import Group, told
@@ -129,11 +129,19 @@ def _cron(survey: Observed, known: Known, cron: CronJob, ref: Ref) -> Finding | 
         step = Step("Set spec.suspend to false when it should run again.", ref, "yaml")
         return Finding("cronjob-suspended", "note", 10, ref, text, step, stands("spec.suspend", "true"))
     schedule = stands("spec.schedule", f"{cron.spec.schedule} {cron.spec.time_zone or ''}".strip())
-    if event := survey.event(cron.metadata.uid, *_INVALID):
-        text = parts(*subject(ref), " starts no Jobs: its schedule or time zone is invalid.")
-        step = Step("Correct spec.schedule and spec.timeZone.", ref, "yaml")
+    event = survey.event(cron.metadata.uid, *_INVALID)
+    never = never_runs(cron.spec.schedule)
+    if event is not None or never:
+        why, todo = parts("its schedule ", code(cron.spec.schedule), " is invalid"), "Correct spec.schedule."
+        if never:  # of which the Event is gone after an hour
+            why = parts("no day fits its schedule ", code(cron.spec.schedule))
+        elif event is not None and event.reason == "UnknownTimeZone":
+            why = parts("its time zone ", code(cron.spec.time_zone or ""), " is not known")
+            todo = "Set spec.timeZone to a name of the time zone database, such as Europe/Berlin."
         evidence = (*reported(event), *schedule)
-        return Finding("cronjob-invalid", "bad", 42, ref, text, step, evidence, event.first_seen)
+        since = event.first_seen if event is not None else cron.metadata.creation_timestamp
+        text = parts(*subject(ref), " starts no Jobs: ", *why, ".")
+        return Finding("cronjob-invalid", "bad", 42, ref, text, Step(todo, ref, "yaml"), evidence, since)
     if (found := refused(survey, ref, cron, "starts no Jobs", 43)) is not None:
         return found
     if (found := _blocked(survey, known, cron, ref)) is not None:

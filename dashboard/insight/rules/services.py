@@ -38,6 +38,8 @@ from .templates import knows_templates, templates
 STARTING = timedelta(minutes=1)
 # Clouds need a minute or two for a load balancer.
 BALANCING = timedelta(minutes=3)
+# What the DNS of a cluster answers for itself; under another domain it may be another cluster's.
+_IN_CLUSTER = re.compile(r"([a-z0-9-]+)\.([a-z0-9-]+)\.svc\.cluster\.local\.?")
 _ENSURING = re.compile(r"^(?:Error syncing load balancer: )?(?:failed to ensure load balancer: )?")
 
 
@@ -47,7 +49,7 @@ def services(survey: Observed, known: Known) -> Iterator[Finding]:
         if service.metadata.deletion_timestamp is not None:
             continue
         ref = Ref("Service", service.metadata.namespace, service.metadata.name, "services")
-        if (found := _external_name(service, ref)) is not None:
+        if (found := _external_name(service, ref) or _alias_of_none(survey, service, ref)) is not None:
             yield found
         yield from _behind(survey, known, service, ref)
         if (found := _pending(survey, service, ref)) is not None:
@@ -355,6 +357,31 @@ def _external_name(service: Service, ref: Ref) -> Finding | None:
         "yaml",
     )
     return Finding("service-external-name", "note", 40, ref, text, step, stands("spec.externalName", name))
+
+
+def _alias_of_none(survey: Observed, service: Service, ref: Ref) -> Finding | None:
+    """It stands for a Service of its own cluster that does not exist, or for itself: DNS finds no address."""
+    name = service.spec.external_name
+    found = _IN_CLUSTER.fullmatch(name)
+    if service.spec.type != "ExternalName" or found is None:
+        return None
+    to = Ref("Service", found[2], found[1], "services")
+    text, step = parts(*subject(ref), " stands for itself, so its name has no address."), Step(
+        "Set externalName to the name of what it should stand for.", ref, "yaml"
+    )  # fmt: skip
+    if to != ref:
+        if not survey.lacks("services", to.namespace, to.name):
+            return None
+        text = parts(
+            *subject(ref), " stands for Service ", code(to.name), f" in {to.namespace}, which does not exist, so its ",
+            "name has no address.",
+        )  # fmt: skip
+        step = Step(f"Correct externalName, or create Service {to.name} in {to.namespace}.", ref, "yaml")
+    if not survey.older(service.metadata.creation_timestamp, STARTING):
+        return None
+    since = service.metadata.creation_timestamp
+    evidence = stands("spec.externalName", name)
+    return Finding("service-external-name", "warn", 53, ref, text, step, evidence, since)
 
 
 def _address(text: str) -> bool:

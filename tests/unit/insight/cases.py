@@ -571,11 +571,11 @@ WORKLOADS: dict[str, Example] = {
         "Set spec.suspend to false when it should run.", "spec.suspend: true",
     ),
     "cronjob-invalid": Example(
-        World(("cronjobs", cron()), ("events", event(
+        World(("cronjobs", cron(timeZone="Mars")), ("events", event(
             "cronjobs-nightly", "UnknownTimeZone", "invalid timeZone: \"Mars\"", kind="CronJob"))),
         ("cronjobs", "shop", "nightly"), "bad",
-        "CronJob nightly in shop starts no Jobs: its schedule or time zone is invalid.",
-        "Correct spec.schedule and spec.timeZone.", "Event UnknownTimeZone: invalid timeZone",
+        "CronJob nightly in shop starts no Jobs: its time zone Mars is not known.",
+        "Set spec.timeZone to a name of the time zone database, such as Europe/Berlin.", "Event UnknownTimeZone: invalid timeZone",
     ),
     "cronjob-missed": Example(
         World(("cronjobs", cron()), ("events", event(

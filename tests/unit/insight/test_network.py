@@ -177,3 +177,24 @@ def test_a_service_whose_ready_pods_are_in_no_endpointslice_is_not_told_that_the
         one["lastTransitionTime"] = ago(seconds=20)
     soon = World(("pods", young), ("services", service()), ("endpointslices", endpoints("web")))
     assert findings(soon, NOW) == [], "the controller is about to"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "db.shop.svc.cluster.local",
+            "stands for Service db in shop, which does not exist, so its name has no address.",
+        ),
+        ("web.shop.svc.cluster.local", "stands for itself, so its name has no address."),
+        ("api.shop.svc.cluster.local.", ""),
+        ("db-0.db.shop.svc.cluster.local", ""),  # of a pod
+        ("db.shop.svc.other.example", ""),  # perhaps of another cluster
+    ],
+)
+def test_an_alias_of_a_service_of_the_cluster_has_an_address_only_by_that(name: str, text: str) -> None:
+    world = World(("services", service(selector={}, type="ExternalName", externalName=name)))
+    world.add("services", service("api", {}))
+    assert [text_of(one.text) for one in findings(world, NOW)] == (
+        [f"Service web in shop {text}"] if text else []
+    )

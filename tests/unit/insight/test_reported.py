@@ -858,3 +858,36 @@ def test_an_autoscaler_that_would_scale_down_by_others_says_which_metric_keeps_i
     assert text.endswith(
         "has no value of 1 of its 2 metrics (m1): it scales up by the others, but does not scale down."
     )
+
+
+@pytest.mark.parametrize(
+    ("schedule", "reason", "text", "step"),
+    [
+        ("0 3 30 2 *", "", "no day fits its schedule 0 3 30 2 *.", "Correct spec.schedule."),
+        ("0 3 30 2 *", "InvalidSchedule", "no day fits its schedule 0 3 30 2 *.", "Correct spec.schedule."),
+        ("a b", "UnparseableSchedule", "its schedule a b is invalid.", "Correct spec.schedule."),
+    ],
+)
+def test_a_schedule_that_starts_nothing_says_which_field_is_wrong(
+    schedule: str, reason: str, text: str, step: str
+) -> None:
+    made = World(("cronjobs", {"metadata": meta("nightly"), "spec": {"schedule": schedule}, "status": {}}))
+    if reason:
+        made.add("events", event("cronjobs-nightly", reason, "as it said", kind="CronJob"))
+    assert first(made) == ("cronjob-invalid", f"starts no Jobs: {text}", step)
+
+
+def allowing_none(**spec: Any) -> World:
+    status = {"expectedPods": 2, "desiredHealthy": 2, "currentHealthy": 2}
+    spec |= {"selector": {"matchLabels": {"app": "web"}}}
+    return World(("poddisruptionbudgets", {"metadata": meta("web"), "spec": spec, "status": status}))
+
+
+@pytest.mark.parametrize(
+    ("spec", "helps"),
+    [({"minAvailable": 2}, True), ({"minAvailable": "100%"}, False), ({"maxUnavailable": 0}, False)],
+)
+def test_a_replica_more_is_advised_only_where_the_budget_then_allows_one(
+    spec: dict[str, Any], helps: bool
+) -> None:
+    assert ("add a replica" in first(allowing_none(**spec))[2]) is helps

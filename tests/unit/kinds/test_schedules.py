@@ -10,7 +10,7 @@ import pytest
 from dashboard.kinds import KINDS
 from dashboard.kinds.cronjobs import CronJob, CronJobSpec
 from dashboard.kinds.meta import ObjectMeta
-from dashboard.kinds.schedules import next_run, schedule_words
+from dashboard.kinds.schedules import never_runs, next_run, schedule_words
 
 
 @pytest.mark.parametrize(
@@ -216,3 +216,22 @@ def test_it_is_looked_for_as_far_ahead_as_by_the_controller() -> None:
     leap = "0 0 29 2 *"
     assert next_run(leap, None, datetime(2097, 3, 1, tzinfo=UTC)) is None
     assert next_run(leap, None, datetime(2099, 3, 1, tzinfo=UTC)) == datetime(2104, 2, 29, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "never"),
+    [
+        ("0 3 30 2 *", True),
+        ("0 0 31 4,6 *", True),
+        ("0 0 30,31 feb *", True),
+        ("0 0 29 2 *", False),  # in leap years
+        ("0 0 31 4,5 *", False),
+        ("0 0 30 2 1", False),  # either kind of day is enough
+        ("@yearly", False),
+        ("@every 1h", False),
+        ("nonsense", False),
+    ],
+)
+def test_a_schedule_that_no_day_fits_never_runs(schedule: str, never: bool) -> None:
+    assert never_runs(schedule) is never
+    assert not never or next_run(schedule, None, datetime(2026, 3, 1, tzinfo=UTC)) is None
