@@ -83,6 +83,8 @@ def unschedulable(condition: ObjectCondition | None) -> str:
     if match[1] == "0":
         return "the cluster has no nodes"
     every = causes(message)
+    # Of a pod that names its node, as each of a DaemonSet: what is told of the others is no cause.
+    every = [cause for cause in every if not cause.startswith(_ANOTHER_NODE)] or every
     short = [cause.removeprefix("Insufficient ") for cause in every if cause.startswith("Insufficient ")]
     others = list(dict.fromkeys(_cause(cause) for cause in every if not cause.startswith("Insufficient ")))
     if short:
@@ -91,11 +93,12 @@ def unschedulable(condition: ObjectCondition | None) -> str:
     return shorten(f"{UNSCHEDULABLE}: {listed(others)}" if others else UNSCHEDULABLE, 140)
 
 
+_ANOTHER_NODE = "node(s) didn't satisfy plugin(s) [NodeAffinity]"
 # How the scheduler's causes start, and how they read in plain words; the first that fits.
 _CAUSES = {
     "node(s) had untolerated taint": "untolerated taints",
     "node(s) didn't match Pod's node affinity/selector": "node affinity/selector mismatch",
-    "node(s) didn't satisfy plugin(s) [NodeAffinity]": "node affinity/selector mismatch",
+    _ANOTHER_NODE: "node affinity/selector mismatch",
     "node(s) didn't match pod affinity rules": "pod affinity mismatch",
     "node(s) didn't match pod anti-affinity": "its pod anti-affinity",
     "node(s) didn't match pod topology spread constraints (missing required label)": "a missing topology label",

@@ -67,14 +67,15 @@ _APIS = (
     ("resource metrics API", "v1beta1.metrics.k8s.io", "metrics-server"),
 )
 
+_MULTIPLE = re.compile(r"controlled by multiple HPAs: \[([^\]]*)\]")  # namespace/name, in any order
 # Reasons of ScalingActive that no metric can mend: what is wrong with its target, and what to do.
 _SELECTOR = {
     "InvalidSelector": (
-        "can't find the pods of {}: its scale has no label selector",
+        "can't find the pods of {what}: its scale has no label selector",
         "Have its controller write the selector where the kind's scale subresource reads it (labelSelectorPath).",
     ),
     "AmbiguousSelector": (
-        "is not scaling: another autoscaler selects the same pods as {}",
+        "is not scaling: {others} the same pods as {what}",
         "Leave one HorizontalPodAutoscaler for these pods, or change the selectors so that they do not overlap.",
     ),
 }
@@ -164,9 +165,8 @@ def _cannot_measure(survey: Observed, one: HorizontalPodAutoscaler, ref: Ref) ->
         return None
     if active.reason in _SELECTOR:
         how, todo = _SELECTOR[active.reason]
-        return _finding(
-            one, ref, "autoscaler-cannot-scale", "bad", 54, how.format(what), Step(todo, target), active
-        )
+        how = how.format(what=what, others=_who_else_selects(active.message, ref))
+        return _finding(one, ref, "autoscaler-cannot-scale", "bad", 54, how, Step(todo, target), active)
     step, message = _remedy(active.message, ref, target), active.message
     if missing := _NO_REQUEST.search(message):
         where = f" of container {missing[2].rstrip(',;')}" if missing[2] else ""
@@ -184,6 +184,17 @@ def _cannot_measure(survey: Observed, one: HorizontalPodAutoscaler, ref: Ref) ->
     how = f"has {no}, so it no longer scales {what} to the load"
     shared = "metrics" if _NO_API.search(message) else ""
     return _finding(one, ref, "autoscaler-no-metrics", "warn", 53, how, step, active, shared)
+
+
+def _who_else_selects(message: str, ref: Ref) -> str:
+    """The other autoscalers of the same pods, with their verb."""
+    found = _MULTIPLE.search(message)
+    every = sorted(each.partition("/")[2] for each in found[1].split()) if found else []
+    others = [name for name in every if name != ref.name]
+    if not others:
+        return "another autoscaler selects"
+    kind = "HorizontalPodAutoscaler" if len(others) == 1 else "HorizontalPodAutoscalers"
+    return f"{kind} {listed(others)} {'selects' if len(others) == 1 else 'select'}"
 
 
 def _remedy(message: str, ref: Ref, target: Ref) -> Step:

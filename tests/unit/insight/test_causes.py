@@ -253,16 +253,21 @@ def test_resource_claims_that_exist_are_not_the_cause() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "text"),
+    ("reason", "message", "text"),
     [
-        ("InvalidSelector", "can't find the pods of Deployment web: its scale has no label selector."),
-        ("AmbiguousSelector", "is not scaling: another autoscaler selects the same pods as Deployment web."),
+        ("InvalidSelector", "the HPA target's scale is missing a selector",
+         "can't find the pods of Deployment web: its scale has no label selector."),
+        ("AmbiguousSelector", "pods by selector app=web are controlled by multiple HPAs: [shop/web shop/old]",
+         "is not scaling: HorizontalPodAutoscaler old selects the same pods as Deployment web."),
+        ("AmbiguousSelector", "pods by selector app=web are controlled by multiple HPAs: [shop/b shop/web shop/a]",
+         "is not scaling: HorizontalPodAutoscalers a and b select the same pods as Deployment web."),
+        ("AmbiguousSelector", "", "is not scaling: another autoscaler selects the same pods as Deployment web."),
     ],
-)
-def test_an_autoscaler_whose_selector_is_wrong_does_not_blame_the_metrics(reason: str, text: str) -> None:
-    scaler = autoscaler(
-        condition("ScalingActive", "False", reason, "the HPA target's scale is missing a selector")
-    )
+)  # fmt: skip
+def test_an_autoscaler_whose_selector_is_wrong_does_not_blame_the_metrics(
+    reason: str, message: str, text: str
+) -> None:
+    scaler = autoscaler(condition("ScalingActive", "False", reason, message))
     found = told(World(("horizontalpodautoscalers", scaler), ("deployments", deployment())))
     assert [(rule, said.removeprefix("HorizontalPodAutoscaler web in shop ")) for _, rule, said in found] == [
         ("autoscaler-cannot-scale", text)

@@ -112,6 +112,10 @@ def test_state_and_reason(plural: str, name: str, state: str, reason: str) -> No
             "0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims.",
             "can't be scheduled: its volume claim is not bound yet",
         ),
+        (
+            "0/2 nodes are available: 2 node(s) didn't satisfy plugin(s) [NodeAffinity].",
+            "can't be scheduled: node affinity/selector mismatch",
+        ),
         ("0/2 nodes are available: 2 node(s) were on fire.", "can't be scheduled: were on fire"),
         (
             "0/2 nodes are available: 1 node(s) didn't match pod topology spread constraints (missing required label),"
