@@ -80,6 +80,8 @@ _SELECTOR = {
     ),
 }
 
+_NO_SCALE = ("daemonsets", "jobs", "cronjobs", "pods")
+
 Judge = Callable[[Observed, HorizontalPodAutoscaler, Ref], Finding | None]
 
 
@@ -141,6 +143,12 @@ def _cannot_scale(survey: Observed, one: HorizontalPodAutoscaler, ref: Ref) -> F
     target = target_of(one)
     said = _SCALE.sub("", able.message)
     step = Step(f"Check that {title(target)} exists and has a scale of its own.", target)
+    if target.plural in _NO_SCALE:
+        step = Step(f"Correct scaleTargetRef, or delete it: a {target.kind} has no scale.", ref, "yaml")
+    elif "no matches for kind" in able.message:
+        step = Step(
+            "Correct apiVersion and kind in scaleTargetRef, or install the CRD of that kind.", ref, "yaml"
+        )
     if able.reason == "FailedUpdateScale":
         step = Step("Correct what the API server rejects; a conflict passes by itself.", target)
     how = f"cannot scale {title(target)}{f': {shorten(said)}' if said else ''}".rstrip(".")

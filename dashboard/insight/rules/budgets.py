@@ -26,13 +26,16 @@ def budgets(survey: Observed, known: Known) -> Iterator[Finding]:
     by_namespace: dict[str, list[PodDisruptionBudget]] = defaultdict(list)
     for one in survey.all("poddisruptionbudgets"):
         by_namespace[one.metadata.namespace].append(one)
+        if one.metadata.deletion_timestamp is not None:
+            continue
         current = one.status.observed_generation >= one.metadata.generation
-        young = not survey.older(one.metadata.creation_timestamp, COUNTING)
-        if one.metadata.deletion_timestamp is None and current and not young:
-            ref = _ref(one)
-            found = _cannot_count(one, ref) or _protects_nothing(survey, one, ref) or _blocks(one, ref)
-            if found is not None:
-                yield found
+        ref = _ref(one)
+        # A controller that cannot count does not say of which generation (failSafe of pkg/controller/disruption).
+        found = _cannot_count(survey, one, ref)
+        if found is None and current and survey.older(one.metadata.creation_timestamp, COUNTING):
+            found = _protects_nothing(survey, one, ref) or _blocks(one, ref)
+        if found is not None:
+            yield found
     for namespace, group in by_namespace.items():
         if len(group) > 1:
             yield from _overlaps(survey, namespace, group)
@@ -49,13 +52,16 @@ def _selector(one: PodDisruptionBudget) -> Selector:
         return NOTHING
 
 
-def _cannot_count(one: PodDisruptionBudget, ref: Ref) -> Finding | None:
+def _cannot_count(survey: Observed, one: PodDisruptionBudget, ref: Ref) -> Finding | None:
     allowed = find_condition(one.status.conditions or (), "DisruptionAllowed")
     if allowed is None or allowed.status != "False" or allowed.reason != "SyncFailed":
         return None
+    if not survey.older(allowed.last_transition_time, COUNTING):
+        return None
     text = parts(*subject(ref), " can't be computed, so no pod that it covers can be evicted.")
     step = Step(
-        "Check that all its pods belong to a workload with a scale subresource, or use minAvailable.", ref
+        "Check that all its pods belong to a workload with a scale subresource, or give minAvailable as a number.",
+        ref,
     )
     since = allowed.last_transition_time
     return Finding("budget-cannot-count", "warn", 26, ref, text, step, because_of(allowed), since)

@@ -65,6 +65,8 @@ def _demands(found: re.Match[str], ref: Ref) -> Reason:
 
 def _range(found: re.Match[str], ref: Ref) -> Reason:
     step = "Change requests and limits in the pod template, or the LimitRange of the namespace."
+    if "usage per PersistentVolumeClaim" in found[0]:  # which can't be changed in a StatefulSet that is there
+        step = "Recreate it with another storage request in volumeClaimTemplates, or change the LimitRange."
     every = (one[0] for one in re.finditer(_LIMITS, found.string))
     return Reason("workload-limit-range", f"a LimitRange says: {listed(dict.fromkeys(every))}", step)
 

@@ -658,7 +658,7 @@ WORKLOADS: dict[str, Example] = {
         World(("poddisruptionbudgets", budget(expectedPods=1, conditions=[
             condition("DisruptionAllowed", "False", "SyncFailed", "found no controllers")]))), BUDGET, "warn",
         "PodDisruptionBudget web in shop can't be computed, so no pod that it covers can be evicted.",
-        "Check that all its pods belong to a workload with a scale subresource, or use minAvailable.",
+        "Check that all its pods belong to a workload with a scale subresource, or give minAvailable as a number.",
         "Condition DisruptionAllowed: False, SyncFailed: found no controllers",
     ),
 }  # fmt: skip

@@ -428,6 +428,15 @@ def test_a_preempted_pod_of_another_owner_of_that_name_was_not_the_one_before(
     assert not says(("pods", pod("web-cx4lr", owner=("ReplicaSet", "web"))))
 
 
+def test_a_claim_that_a_limit_range_refuses_is_changed_where_claims_are_made_of() -> None:
+    said = (
+        'Create Claim data-db-0 for Pod db-0 in StatefulSet db failed error: persistentvolumeclaims "data-db-0" is '
+        "forbidden: maximum storage usage per PersistentVolumeClaim is 1Gi, but request is 10Gi"
+    )
+    why = why_refused(said, Ref("StatefulSet", "shop", "db", "statefulsets"))
+    assert why.rule == "workload-limit-range" and "in volumeClaimTemplates" in why.step
+
+
 def test_a_request_over_the_limit_that_was_filled_in_names_both_and_where_the_limit_is_from() -> None:
     over = 'resources.requests: Invalid value: "200Mi": must be less than or equal to memory limit of 128Mi'
     why = why_refused(f'Pod "web-1" is invalid: {over}', Ref("ReplicaSet", "shop", "web-1", "replicasets"))

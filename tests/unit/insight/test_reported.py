@@ -891,3 +891,43 @@ def test_a_replica_more_is_advised_only_where_the_budget_then_allows_one(
     spec: dict[str, Any], helps: bool
 ) -> None:
     assert ("add a replica" in first(allowing_none(**spec))[2]) is helps
+
+
+def test_a_budget_that_never_could_be_counted_is_told_although_its_status_is_of_no_generation() -> None:
+    said = "jobs.batch does not implement the scale subresource"
+    failed = condition("DisruptionAllowed", "False", "SyncFailed", said)
+    made = {
+        "metadata": meta("web") | {"generation": 1},
+        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": {"app": "web"}}},
+        "status": {"conditions": [failed], "disruptionsAllowed": 0},
+    }
+    assert first(World(("poddisruptionbudgets", made)))[0] == "budget-cannot-count"
+    failed["lastTransitionTime"] = ago(seconds=20)
+    assert findings(World(("poddisruptionbudgets", made)), NOW) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "step"),
+    [
+        (
+            "DaemonSet",
+            "the server could not find the requested resource",
+            "Correct scaleTargetRef, or delete",
+        ),
+        (
+            "Rollout",
+            'no matches for kind "Rollout" in group "apps"',
+            "Correct apiVersion and kind in scaleTargetRef",
+        ),
+    ],
+)
+def test_an_autoscaler_of_what_has_no_scale_is_told_what_mends_that(kind: str, said: str, step: str) -> None:
+    said = f"the HPA controller was unable to get the target's current scale: {said}"
+    able = condition("AbleToScale", "False", "FailedGetScale", said)
+    target = {"apiVersion": "apps/v1", "kind": kind, "name": "web"}
+    scaler = {
+        "metadata": meta("web"),
+        "spec": {"maxReplicas": 5, "scaleTargetRef": target},
+        "status": {"conditions": [able]},
+    }
+    assert first(World(("horizontalpodautoscalers", scaler)))[2].startswith(step)
