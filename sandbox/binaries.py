@@ -8,7 +8,7 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from sandbox import build, releases
 from sandbox.versions import cache_key
 
 Log = Callable[[str], None]
+Make = Callable[[Path, Path], None]  # given the folder to fill, and one to work in
 
 
 def cache_home() -> Path:
@@ -41,35 +42,44 @@ def ensure(log: Log, *, home: Path | None = None, hosts: releases.Hosts | None =
     That takes a minute where they can be downloaded, else 6 to 15 minutes to build. Two callers at once are
     safe: the second waits for the first. Raises SandboxError when the programs can't be made.
     """
+    (folder,) = ensure_made({cache_key(): control_plane(log, hosts)}, log, home=home)
+    return Binaries(folder)
+
+
+def control_plane(log: Log, hosts: releases.Hosts | None = None) -> Make:
+    """How the control plane's programs are made."""
 
     def make(folder: Path, work: Path) -> None:
         if not releases.download(folder, log, hosts or releases.Hosts()):
             build.build(folder, work, log)
 
-    return Binaries(ensure_made(cache_key(), make, log, home=home))
+    return make
 
 
-def ensure_made(key: str, make: Callable[[Path, Path], None], log: Log, *, home: Path | None = None) -> Path:
-    """Return the folder `key` of the cache. Where it is not there, `make` fills its `bin`, given that and a folder to
-    work in, which is removed afterwards. Two callers at once are safe."""
+def ensure_made(wanted: Mapping[str, Make], log: Log, *, home: Path | None = None) -> list[Path]:
+    """Return the folders of the cache, by their keys. Of each that is not there its `Make` fills the `bin`; all of them
+    work in one folder, so that what is compiled for one serves the next, and it is removed afterwards. Two callers at
+    once are safe.
+    """
     home = home or cache_home()
-    if (home / key).is_dir():
-        return home / key
+    folders = [home / key for key in wanted]
+    if all(folder.is_dir() for folder in folders):
+        return folders
     home.mkdir(parents=True, exist_ok=True)
     with _only_one(home / "build.lock", log):
-        if (home / key).is_dir():
-            return home / key
         for leftover in home.glob("making-*"):  # of a build that was killed: the lock is ours
             _remove(leftover)
         work = Path(tempfile.mkdtemp(prefix="making-", dir=home))
         try:
-            made = work / "made"
-            (made / "bin").mkdir(parents=True)
-            make(made / "bin", work)
-            made.rename(home / key)
+            for key, make in wanted.items():
+                if not (home / key).is_dir():
+                    made = work / f"made-{key}"
+                    (made / "bin").mkdir(parents=True)
+                    make(made / "bin", work)
+                    made.rename(home / key)
         finally:
             _remove(work)
-    return home / key
+    return folders
 
 
 @contextmanager

