@@ -44,8 +44,26 @@ class Share:
 
         items.sort(key=order)
 
-    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
-        """Passes over what another process has begun."""
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Passes over what another process has begun. What comes after a test has to be known while it runs: what it
+        shares with the next is kept, all else is torn down.
+        """
+        if session.testsfailed or session.config.option.collectonly:
+            return None  # pytest says what is to be said
+        mine = filter(self._take, session.items)
+        item = next(mine, None)
+        while item is not None:
+            following = next(mine, None)
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if session.shouldfail:
+                raise session.Failed(session.shouldfail)
+            if session.shouldstop:
+                raise session.Interrupted(session.shouldstop)
+            item = following
+        return True
+
+    def _take(self, item: pytest.Item) -> bool:
+        """Whether its file is this process's to run: whoever asks first has it."""
         file = item.nodeid.partition("::")[0].replace("/", ".")
         what = f"{part_of(item)}-{drives_browser(item):d}-{file}"
         if what not in self._is_mine:
@@ -54,4 +72,4 @@ class Share:
                 self._is_mine[what] = True
             except FileExistsError:
                 self._is_mine[what] = False
-        return None if self._is_mine[what] else True
+        return self._is_mine[what]

@@ -28,7 +28,7 @@ def browser(): pass
 
 @pytest.mark.parametrize("number", range(2))
 def test_it(number{fixture}):
-    with pathlib.Path(__file__).with_name("ran").open("a") as ran:
+    with pathlib.Path(__file__).parents[1].joinpath("ran").open("a") as ran:
         ran.write(f"{name}{{number}} ")
 """
 FILES = {
@@ -66,9 +66,13 @@ def test_each_test_runs_once_its_own_first_then_those_of_others_from_their_end(t
     for name, (marks, fixture) in FILES.items():
         marked = ", ".join(f"pytest.mark.{each}" for each in marks)
         text = FILE.format(marks=f"[{marked}]", fixture=fixture, name=name)
-        (folder / f"test_{name}.py").write_text(text)
+        # What files of a package share is to be torn down also where the next of them is another's.
+        package = folder / ("together" if name in "dgh" else "alone")
+        package.mkdir(exist_ok=True)
+        (package / "__init__.py").touch()
+        (package / f"test_{name}.py").write_text(text)
 
-    later = [*folder.glob("test_[df].py")]  # not there yet for the first process
+    later = [*folder.glob("*/test_[df].py")]  # not there yet for the first process
     for path in later:
         path.rename(path.with_suffix(".later"))
     # What drives a browser comes last, whosever it is.
