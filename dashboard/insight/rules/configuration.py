@@ -142,6 +142,10 @@ _ROOT = (
 )
 
 
+# What the kubelet does not know yet, of objects or of Services.
+_PASSES = ("failed to sync", "is forbidden: User", "have not yet been read at least once")
+
+
 def _unfit(case: Case, message: str) -> Missing:
     """What else the kubelet refuses before it makes a container."""
     for sign, why, text in _ROOT:
@@ -149,7 +153,7 @@ def _unfit(case: Case, message: str) -> Missing:
             what = parts(f"must not run as root (runAsNonRoot), but {why}")
             return Missing("pod-runs-as-root", what, case.look(text), "")
     step = case.look("Correct its pod template.", "events")
-    if "failed to sync" in message or "is forbidden: User" in message:
+    if any(sign in message for sign in _PASSES):
         step = case.look("Wait: the kubelet tries again; if that lasts, read its log on the node.", "events")
     elif "subPath" in message:
         step = case.look(

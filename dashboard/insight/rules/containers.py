@@ -41,6 +41,9 @@ _MEND = {
     "is reserved for": "Wait: an earlier try is still under way; if that lasts, look at its node's container runtime.",
     "deadline exceeded": "Wait: the kubelet tries again; if that lasts, look at its node's container runtime and disk.",
     "not a shared mount": "Mount that path as shared on its node, or correct mountPropagation in its pod template.",
+    "chdir to cwd": "Correct workingDir in its pod template, or let the container's user enter that directory.",
+    "nvidia-container-cli": "Look at the GPU driver and the NVIDIA container toolkit on its node.",
+    "cgroup": "Look at its node: the container runtime or the kubelet can't manage its control groups.",
     "no command specified": "Set command in its pod template, or in the image: neither has one.",
 }
 _NO_COMMAND = re.compile(

@@ -52,6 +52,9 @@ _SANDBOX = tuple(
 _NO_DRIVER = re.compile(
     r"driver name (\S+) not found in the list of registered CSI drivers|CSINode \S+ does not contain driver (\S+)"
 )
+_NOT_ALLOWED = re.compile(
+    r"UnauthorizedOperation|AuthorizationFailed|AccessDenied|not authorized|PERMISSION_DENIED"
+)
 _REGISTER = "Install that driver, or look at its pod on the node."
 # What mends a volume that cannot be mounted, by the words of the kubelet, of mount(8) and of CSI drivers.
 _MOUNTING = tuple(
@@ -161,6 +164,8 @@ def _attach(case: Case, event: Event) -> Trouble:
         why = unregistered or parts(f": {_said(event)}")
         rest = parts(": volume ", volume, " cannot be attached to its node", *why)
         text = "Look at the volume in the storage system, and at the CSI driver's pod on the node."
+        if _NOT_ALLOWED.search(event.message):
+            text = "Give the CSI driver's account the permission that the storage system's answer names."
         if unregistered:
             text = _REGISTER
     return _told(case, "pod-volume-attach", rest, case.look(text, "events"), event)
@@ -243,5 +248,7 @@ def _told(case: Case, rule: PodRule, rest: Parts, step: Step, event: Event) -> T
     )  # fmt: skip
 
 
-_NO_SANDBOX = ("FailedCreatePodSandBox", "FailedCreatePodSandbox", "NetworkNotReady")
+_NO_SANDBOX = (
+    "FailedCreatePodSandBox", "FailedCreatePodSandbox", "FailedCreatePodContainer", "NetworkNotReady"
+)  # fmt: skip
 _EXPLAIN = {"FailedAttachVolume": _attach, "FailedMount": _mount, "FailedMapVolume": _mount}

@@ -42,6 +42,16 @@ _REJECTED = {
     "PodOSSelectorNodeLabelDoesNotMatch": "it is made for another operating system than its node's",
     "TopologyAffinityError": "its node can't align its CPUs and memory (Topology Manager)",
 }
+_OS = "Select nodes of its operating system in its pod template (nodeSelector kubernetes.io/os)."
+# What mends that, where the next pod would be refused as well.
+_ADMITTED = {
+    "UnexpectedAdmissionError": "Look at what its node's kubelet says, and at the device plugin's pod there.",
+    "SysctlForbidden": "Remove that sysctl from its pod template, or let the kubelets allow it (allowedUnsafeSysctls).",
+    "AppArmor": "Load that profile on its node, or correct appArmorProfile in its pod template.",
+    "PodOSNotSupported": _OS,
+    "PodOSSelectorNodeLabelDoesNotMatch": _OS,
+    "TopologyAffinityError": "Lower its requests, or change topologyManagerPolicy in the kubelet's configuration.",
+}
 # Who ended a pod, by its condition DisruptionTarget (kubernetes.io, Disruptions), and what to do.
 _DISRUPTED = {
     "PreemptionByScheduler": (
@@ -180,6 +190,7 @@ def rejected(case: Case) -> Trouble | None:
     evidence = (*stands("status.reason", status.reason), *stands("status.message", status.message))
     owned = case.pod.metadata.controller is not None
     text = "The failed pod can be deleted; its controller creates another." if owned else "Recreate it."
+    text = _ADMITTED.get(status.reason, text)
     if status.reason.startswith("OutOf") and case.of_daemonset:  # the next one is for the same node
         text = "Lower its requests, or free capacity on its node."
     return Trouble(

@@ -325,12 +325,21 @@ def test_too_little_memory_to_begin_with_is_out_of_memory() -> None:
 
 
 @pytest.mark.parametrize(
-    "reason", ["SysctlForbidden", "AppArmor", "TaintToleration", "PodOSNotSupported", "NodePorts"]
+    ("reason", "step"),
+    [
+        ("SysctlForbidden", "Remove that sysctl"),
+        ("AppArmor", "Load that profile"),
+        ("UnexpectedAdmissionError", "Look at what its node's kubelet says"),
+        ("TaintToleration", "The failed pod can be deleted"),
+        ("PodOSNotSupported", "Select nodes of its operating system"),
+        ("NodePorts", "The failed pod can be deleted"),
+    ],
 )
-def test_what_a_kubelet_would_not_run_says_why(reason: str) -> None:
+def test_what_a_kubelet_would_not_run_says_why_and_what_mends_that(reason: str, step: str) -> None:
     found = trouble(pod(phase="Failed", ready=False, reason=reason, message="as it said"))
     assert found is not None and found.rule == "pod-rejected"
     assert sentence(found).startswith("was rejected by the kubelet: ")
+    assert found.step.text.startswith(step)
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,10 @@ def test_an_image_that_does_not_come_says_what_brings_it(
         ("context deadline exceeded", "context deadline exceeded", "Wait: the kubelet tries again"),
         ('failed to generate container "a" spec: failed to generate spec: path "/mnt" is mounted on "/" but it is not a shared mount',
          ': path "/mnt" is mounted', "Mount that path as shared"),
+        ('runc create failed: unable to start container process: error during container init: chdir to cwd ("/home/app") set in config.json '
+         "failed: permission denied: unknown", 'chdir to cwd ("/home/app")', "Correct workingDir"),
+        ("nvidia-container-cli: initialization error: nvml error: driver not loaded: unknown", "driver not loaded", "Look at the GPU driver"),
+        ("unable to apply cgroup configuration: write /sys/fs/cgroup: no space left on device", "apply cgroup", "Look at its node"),
         ('failed to generate container "a" spec: failed to generate spec: no command specified', ": no command specified.", "Set command"),
     ],
 )  # fmt: skip
@@ -286,6 +290,10 @@ DENIED = (
          "pod-volume-mount", "not registered", "Wait: the kubelet tries again"),
         ([("FailedAttachVolume", 'AttachVolume.Attach failed for volume "pvc-1" : rpc error: code = NotFound desc = no such disk', 1)],
          "pod-volume-attach", "volume pvc-1 cannot be attached to its node: no such disk.", "Look at the volume"),
+        ([("FailedAttachVolume", 'AttachVolume.Attach failed for volume "pvc-1" : rpc error: code = Internal desc = UnauthorizedOperation: no', 1)],
+         "pod-volume-attach", "UnauthorizedOperation: no.", "Give the CSI driver's account"),
+        ([("FailedCreatePodContainer", "unable to ensure pod container exists: mkdir /sys/fs/cgroup: cannot allocate memory", 1)],
+         "pod-sandbox", "cannot allocate memory", "Look at the container runtime"),
         ([("FailedCreatePodSandBox", 'failed to get sandbox runtime: no runtime for "gvisor" is configured', 1)],
          "pod-sandbox", "its RuntimeClass's handler is not configured on its node.", "Configure that handler in its node"),
         ([("FailedCreatePodSandBox", 'failed to get sandbox image "registry.k8s.io/pause:3.9": dial tcp: lookup: no such host', 1)],
@@ -362,6 +370,7 @@ def test_a_missing_key_of_one_of_several_secrets_is_that_ones() -> None:
         ("container has runAsNonRoot and image has non-numeric user (nginx), cannot verify user is non-root (pod: x)", "pod-runs-as-root",
          "its image names its user", "Set runAsUser to the number"),
         ("container's runAsUser breaks non-root policy (pod: x, container: app)", "pod-runs-as-root", "its runAsUser is 0", "Set runAsUser to another"),
+        ("services have not yet been read at least once, cannot construct envvars", "pod-config-error", "not yet been read", "Wait"),
         ("failed to sync configmap cache: timed out waiting for the condition", "pod-config-error", "failed to sync", "Wait"),
         ('failed to prepare subPath for volumeMount "data" of container "app"', "pod-config-error", "subPath", "Correct the subPath"),
     ],
@@ -397,7 +406,7 @@ RUNC = "failed to create shim task: OCI runtime create failed: runc create faile
          "a volume can't be mounted at /data of container app: read-only file system.", "Mount it where"),
         (f"{RUNC}exec /app: exec format error: unknown", "(RunContainerError): exec /app: exec format error.", "Use an image"),
         (f'{RUNC}chdir to cwd ("/srv") set in config.json failed: no such file or directory: unknown',
-         '(RunContainerError): chdir to cwd ("/srv") set in config.json failed: no such file or directory.', "Check its command"),
+         '(RunContainerError): chdir to cwd ("/srv") set in config.json failed: no such file or directory.', "Correct workingDir"),
     ],
 )  # fmt: skip
 def test_a_runtime_that_can_not_start_a_container_is_quoted(message: str, why: str, step: str) -> None:
