@@ -109,7 +109,8 @@ class DetailScreen(Screen):
 
     @property
     def waits_for(self) -> frozenset[str]:
-        return ((self._head_plurals | self.tab.waits_of(self.kind)) - LATER) & self.runtime.kinds.keys()
+        later = LATER - {self.kind.plural}
+        return ((self._head_plurals | self.tab.waits_of(self.kind)) - later) & self.runtime.kinds.keys()
 
     @property
     def _head_plurals(self) -> frozenset[str]:
