@@ -24,7 +24,7 @@ PodRule = Literal[
     "pod-volume-attach", "pod-volume-mount", "pod-sandbox", "pod-stays-creating",
     # its containers
     "pod-command-missing", "pod-cannot-start", "pod-out-of-memory", "pod-init-failing", "pod-init-stuck",
-    "pod-liveness-failing", "pod-hook-failing", "pod-crash-loop", "pod-restarts-often",
+    "pod-liveness-failing", "pod-hook-failing", "pod-crash-loop", "pod-restarts-often", "pod-outlived",
     # its size
     "pod-resize-held",
     # its probes

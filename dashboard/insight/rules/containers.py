@@ -14,7 +14,7 @@ from dashboard.insight.pod_health import RECENT, resize_held
 from dashboard.insight.words import code, parts
 from dashboard.kinds.events import Event
 from dashboard.kinds.podstatus import ContainerStatus, Terminated
-from dashboard.kinds.rows import plural, shorten
+from dashboard.kinds.rows import listed, plural, shorten
 
 from .case import Case, waiting_as
 from .exits import ended_as, exits
@@ -26,6 +26,8 @@ RECOVERED = timedelta(minutes=3)
 OFTEN = 5
 # Another pod may make room for a resize by then.
 RESIZING = timedelta(minutes=1)
+# A container that ships what another one left may need a while.
+FAILED, OUTLIVED = timedelta(minutes=2), timedelta(minutes=10)
 # An init container that waits for something else may do so for a while.
 INITIALIZING = timedelta(minutes=10)
 
@@ -261,7 +263,7 @@ def about(case: Case, status: ContainerStatus, events: Iterable[Event]) -> Itera
 def keeps_crashing(case: Case) -> Trouble | None:
     """CrashLoopBackOff, and the short moments between two crashes in which the word is another one."""
     for status, must_end in case.containers():
-        ended = None if must_end else _crash(case, status)
+        ended = None if must_end or stays_ended(case, status) else _crash(case, status)
         if ended is not None:
             rest = parts(": ", *exits(status, ended))
             step = case.log_step("Read the log of its previous run.", status)
@@ -273,6 +275,47 @@ def keeps_crashing(case: Case) -> Trouble | None:
                 (*ended_as(status, ended), *_backing_off(status)), case.trouble_since(status, ended), case.log(status),
             )  # fmt: skip
     return None
+
+
+def stays_ended(case: Case, status: ContainerStatus) -> bool:
+    """Whether it has ended and, by its restartPolicy, is not started again."""
+    ended, spec = status.state.terminated, case.spec_of(status)
+    policy = (spec.restart_policy if spec else "") or case.pod.spec.restart_policy
+    return ended is not None and (policy == "Never" or (policy == "OnFailure" and not ended.exit_code))
+
+
+def outlived(case: Case) -> Trouble | None:
+    """Its work is done, or has failed, and the pod does not end, as another container of it runs on: a proxy mostly."""
+    names = {one.name for one in case.pod.spec.containers or ()}
+    every = [status for status, _ in case.containers() if status.name in names]
+    over = [status for status in every if stays_ended(case, status)]
+    on = [status for status in every if status.state.running is not None]
+    ends = [(status, status.state.terminated) for status in over if status.state.terminated is not None]
+    if not ends or not on or len(over) + len(on) < len(every):
+        return None
+    status, ended = next(((one, how) for one, how in ends if how.exit_code), ends[-1])
+    since = max((how.finished_at for _, how in ends if how.finished_at), default=None)
+    if not case.older(since, FAILED if ended.exit_code else OUTLIVED):
+        return None
+    how = (
+        parts(*exits(status, ended))
+        if ended.exit_code
+        else parts("container ", code(status.name), " has completed")
+    )
+    others = listed(one.name for one in on)
+    rest = parts(": ", *how, ", but ", code(others), f" {'goes' if len(on) == 1 else 'go'} on running")
+    mend = (
+        f"make {others} a sidecar (an init container with restartPolicy: Always), or let it end with the work"
+    )
+    step = case.look(f"{mend[0].upper()}{mend[1:]}.", "yaml")
+    if ended.exit_code:
+        step = case.log_step(f"Read its log to see why; then {mend}.", status)
+    evidence = (*ended_as(status, ended), *stands("spec.restartPolicy", case.pod.spec.restart_policy))
+    severity: Severity = "bad" if ended.exit_code else "warn"
+    return Trouble(
+        "pod-outlived", severity, 46, "does not end", "do not end", rest, step, evidence, since,
+        case.log(status) if ended.exit_code else None,
+    )  # fmt: skip
 
 
 def _backing_off(status: ContainerStatus) -> tuple[Evidence, ...]:

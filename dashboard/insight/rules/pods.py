@@ -29,6 +29,7 @@ RULES: tuple[Rule, ...] = (
     termination.failed,
     scheduling.cannot_be_scheduled,
     *CONTAINER_RULES,
+    containers.outlived,
     probes.sidecar_unstarted,
     starting.does_not_start,
     containers.init_stuck,

@@ -11,7 +11,7 @@ from dashboard.kinds.podspec import Probe
 from dashboard.kinds.podstatus import ContainerStatus
 
 from .case import Case
-from .containers import probe_failed
+from .containers import probe_failed, stays_ended
 from .probeanswers import answer, because
 
 # A start takes a while.
@@ -39,6 +39,8 @@ def stays_unready(case: Case) -> Trouble | None:
         return None
     if not case.older(ready.last_transition_time, UNREADY):
         return None
+    if any(stays_ended(case, status) for status, must_end in case.containers() if not must_end):
+        return None  # whose work ends needs no traffic; the pod never is ready again
     rule, rest, step, proof, log = _why(case)
     evidence = (*proof, *because_of(ready))
     one, many = "gets no traffic", "get no traffic"

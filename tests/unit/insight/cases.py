@@ -46,6 +46,26 @@ def _pod(manifest: dict[str, Any], *more: tuple[str, dict[str, Any]]) -> World:
     return World(("pods", manifest), *more)
 
 
+def with_proxy(
+    state: dict[str, Any], policy: str = "Never", proxy: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """A pod whose work is done by one of its two containers."""
+    made = pod(owner=None, ready=False, state=state)
+    (status,) = made["status"]["containerStatuses"]
+    running = {
+        "name": "proxy",
+        "ready": True,
+        "state": {"running": {"startedAt": ago(hours=2)}},
+        "lastState": {},
+    }
+    made["status"]["containerStatuses"] = [status, running | (proxy or {})]
+    made["spec"] |= {
+        "restartPolicy": policy,
+        "containers": [*made["spec"]["containers"], {"name": "proxy", "image": "proxy:1"}],
+    }
+    return made
+
+
 def _placed(message: str, *more: tuple[str, dict[str, Any]]) -> World:
     scheduled = condition("PodScheduled", "False", "Unschedulable", message)
     manifest = pod(phase="Pending", ready=False, node="", conditions=[scheduled])
@@ -348,6 +368,12 @@ PODS: dict[str, Example] = {
         _pod(pod(**CRASHING, last=ended(127))), POD, "bad",
         "Pod web-1 in shop keeps crashing: container app exits with code 127, its command was not found in the image.",
         "Read the log of its previous run.", "exit code 127, Error; started again 7 times so far",
+    ),
+    "pod-outlived": Example(
+        _pod(with_proxy(ended(0, "Completed", hours=1))), POD, "warn",
+        "Pod web-1 in shop does not end: container app has completed, but proxy goes on running.",
+        "Make proxy a sidecar (an init container with restartPolicy: Always), or let it end with the work.",
+        "spec.restartPolicy: Never",
     ),
     "pod-restarts-often": Example(
         _pod(pod(last=ended(1, minutes=9), restarts=6)), POD, "warn",

@@ -10,7 +10,7 @@ from dashboard.insight.finding import Trouble
 from dashboard.insight.survey import Survey
 from dashboard.insight.words import text_of
 
-from .cases import PENDING, PLACED
+from .cases import PENDING, PLACED, with_proxy
 from .world import NOW, World, ago, condition, ended, event, node, pod, service, waiting
 
 
@@ -503,3 +503,32 @@ def test_sidecar_that_keeps_ending_beside_a_pod_that_is_ready_is_told() -> None:
     assert sentence(trouble(_with_init("proxy", "Always", often))).startswith(
         "restarts often (9 times so far)"
     )
+
+
+@pytest.mark.parametrize(
+    ("state", "policy", "rule"),
+    [
+        (ended(0, "Completed", hours=1), "OnFailure", "pod-outlived"),
+        (ended(1, hours=1), "Never", "pod-outlived"),
+        (ended(1, hours=1), "OnFailure", "pod-crash-loop"),  # it is started again
+        (ended(0, "Completed", minutes=5), "Never", ""),  # what the other one has to do may take a while
+        (ended(1, minutes=1), "Never", ""),
+        ({"running": {"startedAt": ago(hours=1)}}, "Never", "pod-not-ready"),
+    ],
+)
+def test_a_container_that_is_not_started_again_neither_crashes_nor_lacks_traffic(
+    state: dict[str, Any], policy: str, rule: str
+) -> None:
+    found = trouble(with_proxy(state, policy))
+    assert (found.rule if found else "") == rule
+
+
+def test_what_failed_is_told_although_another_container_runs_on() -> None:
+    found = trouble(with_proxy(ended(1, hours=1)))
+    assert found is not None and found.severity == "bad" and found.log is not None
+    assert sentence(found).startswith(
+        "does not end: container app exits with code 1, application error, but proxy"
+    )
+    waits = waiting("ImagePullBackOff", "not found")
+    broken = trouble(with_proxy(ended(0, "Completed", hours=1), proxy={"state": waits, "ready": False}))
+    assert broken is not None and broken.rule == "pod-image-not-found"
