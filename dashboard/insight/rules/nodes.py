@@ -58,6 +58,9 @@ def unready(survey: Observed, known: Known) -> Iterator[Finding]:
         if ready.status == "Unknown":
             text = parts(*subject(ref), " is unreachable: its kubelet stopped reporting.")
             step = Step("Check the machine and its network; its pods are evicted after five minutes.", ref)
+            if ready.reason == "NodeStatusNeverUpdated":
+                text = parts(*subject(ref), " is unreachable: its kubelet has never reported.")
+                step = Step("Start the kubelet on that machine, or delete the Node if there is none.", ref)
             yield Finding("node-silent", "bad", 90, ref, text, step, evidence, since, shared="silent")
         else:
             why = f": {_first(ready.message)}" if ready.message else ""

@@ -351,6 +351,14 @@ _BY_STATE = (
     "node(s) didn't match Pod's node affinity",
 )
 _TAINTS = "untolerated taints"
+_AUTOSCALED = "Wait: the autoscaler is adding or removing that node; if that lasts, read its log."
+_PASSING = {
+    "node.cloudprovider.kubernetes.io/uninitialized": "Look at the cloud controller manager: it initializes nodes.",
+    "node.cloudprovider.kubernetes.io/shutdown": "Start the node's machine again: the cloud says that it is shut down.",
+    "/agent-not-ready": "Look at that agent's pod on the node: it removes the taint when it is ready.",
+    "karpenter.sh/": _AUTOSCALED,
+    "ToBeDeletedByClusterAutoscaler": _AUTOSCALED,
+}
 _COMPARE = "Compare its node selector, affinity and tolerations with what the nodes offer."
 
 
@@ -365,7 +373,10 @@ def _no_room(case: Case) -> Trouble:
     message = scheduled.message if scheduled else ""
     text = next((text for sign, text in _STEPS.items() if sign in message), _COMPARE)
     if taints and all(each.startswith(_BY_STATE[0]) for each in causes(message)):
-        text = f"Add a toleration for {taints[0]} to its pod template, or remove that taint from a node."
+        lasting = [each for each in taints if not _passing(each)]
+        text = _passing(taints[0])
+        if lasting:
+            text = f"Add a toleration for {lasting[0]} to its pod template, or remove that taint from a node."
     evidence = because_of(scheduled)
     claims = tuple(_claim(case, name) for name in _UNUSABLE.findall(message))
     step = Step("Look at the claim.", claims[0]) if claims else case.look(text)
@@ -391,6 +402,11 @@ def _no_room(case: Case) -> Trouble:
         "pod-unschedulable", "warn", 50, "can't be scheduled", "can't be scheduled", rest, step,
         evidence, case.since("PodScheduled"), because=because, shared=f"node:{why}",
     )  # fmt: skip
+
+
+def _passing(taint: str) -> str:
+    """What to do about a taint that whoever set it takes away, so that nobody tolerates it; "" for any other."""
+    return next((text for sign, text in _PASSING.items() if sign in taint), "")
 
 
 def _untolerated(case: Case) -> list[str]:

@@ -18,6 +18,8 @@ from dashboard.kinds.quantity import QuantityError, parse
 from dashboard.kinds.rows import listed
 from dashboard.kinds.storageclasses import StorageClass
 
+from .runtimes import cause
+
 # A provisioner needs a moment.
 BINDING = timedelta(seconds=30)
 # Drivers in the cloud may take minutes before it is worth a word that nothing has come.
@@ -282,12 +284,15 @@ def _resize(survey: Observed, claim: PersistentVolumeClaim, ref: Ref) -> Finding
         step = Step("Restart the pods that use it.", ref)
         severity: Severity = "note"
     else:
-        text = parts(*subject(ref), f" cannot grow from {claim.capacity} to {claim.requested}.")
-        step = Step(
-            "Check that its StorageClass sets allowVolumeExpansion and that its CSI driver supports it.",
-            ref,
-            "events",
+        why = cause(broken.message if broken is not None else event.message if event is not None else "")
+        text = parts(
+            *subject(ref),
+            f" cannot grow from {claim.capacity} to {claim.requested}{f': {why}' if why else ''}.",
         )
+        todo = "Check that its StorageClass sets allowVolumeExpansion and that its CSI driver supports it."
+        if broken is not None and why and "support" not in why:  # so the driver can, but for what it says
+            todo = "Correct what its CSI driver names; until then the claim is used as it is."
+        step = Step(todo, ref, "events")
         severity = "warn"
     said = broken or waits
     evidence = stands(f"Condition {said.type}", said.message or said.status) if said else reported(event)

@@ -879,9 +879,9 @@ STORAGE: dict[str, Example] = {
     ),
     "claim-resize-failed": Example(
         World(("persistentvolumeclaims", claim("Bound", spec={"volumeName": "pv-1"}, capacity={"storage": "5Gi"}, conditions=[
-            condition("ControllerResizeError", "True", "", "no expansion")]))), CLAIM, "warn",
-        "PersistentVolumeClaim data in shop cannot grow from 5Gi to 20Gi.",
-        "Check that its StorageClass sets allowVolumeExpansion and that its CSI driver supports it.", "Condition ControllerResizeError: no expansion",
+            condition("ControllerResizeError", "True", "", "rpc error: code = Internal desc = quota exceeded")]))), CLAIM, "warn",
+        "PersistentVolumeClaim data in shop cannot grow from 5Gi to 20Gi: quota exceeded.",
+        "Correct what its CSI driver names; until then the claim is used as it is.", "Condition ControllerResizeError: rpc error",
     ),
     "volume-failed": Example(
         World(("persistentvolumes", volume("Failed"))), VOLUME, "bad",

@@ -940,3 +940,32 @@ def test_an_autoscaler_of_what_has_no_scale_is_told_what_mends_that(kind: str, s
         "status": {"conditions": [able]},
     }
     assert first(World(("horizontalpodautoscalers", scaler)))[2].startswith(step)
+
+
+@pytest.mark.parametrize(
+    ("taints", "step"),
+    [
+        (("node.cloudprovider.kubernetes.io/uninitialized",), "Look at the cloud controller manager"),
+        (("node.cilium.io/agent-not-ready",), "Look at that agent's pod"),
+        (("karpenter.sh/unregistered",), "Wait: the autoscaler"),
+        (
+            ("ToBeDeletedByClusterAutoscaler", "dedicated"),
+            "Add a toleration for dedicated to its pod template",
+        ),
+    ],
+)
+def test_a_taint_that_is_taken_away_again_is_not_to_be_tolerated(taints: tuple[str, ...], step: str) -> None:
+    said = f"0/1 nodes are available: 1 node(s) had untolerated taint {{{taints[0]}: }}."
+    refused = condition("PodScheduled", "False", "Unschedulable", said)
+    made = alone(phase="Pending", ready=False, node="", conditions=[refused])
+    made["status"].pop("containerStatuses")
+    tainted = node(taints=[{"key": key, "effect": "NoSchedule"} for key in taints])
+    assert first(World(("pods", made), ("nodes", tainted)))[2].startswith(step)
+
+
+def test_a_node_whose_kubelet_never_came_has_not_stopped_reporting() -> None:
+    never = node(ready="Unknown")
+    never["status"]["conditions"][0] |= {"reason": "NodeStatusNeverUpdated"}
+    (found,) = findings(World(("nodes", never)), NOW)
+    assert text_of(found.text) == "Node node-1 is unreachable: its kubelet has never reported."
+    assert found.step.text.startswith("Start the kubelet")
