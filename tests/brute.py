@@ -199,7 +199,7 @@ def _selects(obj: Raw, labels: dict[str, str]) -> bool:
         return bool(wanted) and spec.get("type") != "ExternalName" and wanted.items() <= labels.items()
     selector = spec.get("selector" if obj["kind"] == "PodDisruptionBudget" else "podSelector")
     if selector is None:
-        return obj["kind"] == "NetworkPolicy"
+        return bool(obj["kind"] == "NetworkPolicy")
     if not (selector.get("matchLabels") or {}).items() <= labels.items():
         return False
     return all(_holds(each, labels) for each in selector.get("matchExpressions") or [])

@@ -104,7 +104,8 @@ def _bundle(room: Path, exports: dict[str, str], target: Path) -> dict[str, obje
     entry, meta = room / "entry.js", room / "meta.json"
     entry.write_text("".join(f'export {{ {names} }} from "{name}";\n' for name, names in exports.items()))
     made = target / f"{target.name}.js"
-    esbuild = [room / "node_modules" / ".bin" / "esbuild", entry.name, "--bundle", "--minify", "--format=esm"]
+    program = str(room / "node_modules" / ".bin" / "esbuild")
+    esbuild = [program, entry.name, "--bundle", "--minify", "--format=esm"]
     how = ["--target=es2022", "--legal-comments=none", "--log-level=warning"]
     subprocess.run([*esbuild, *how, f"--metafile={meta.name}", f"--outfile={made}"], cwd=room, check=True)
     modules = [Path(name).parts for name in json.loads(meta.read_text())["inputs"]]

@@ -19,7 +19,8 @@ def helm_ensure(log: Log) -> Path:
         log("Building Helm from source, once: about 3 minutes on 2 cores …")
         build.install(HERE, folder, work, _ldflags(), log)
 
-    return ensure_made(f"helm-{cache_key(HERE)}", make, log) / "bin" / "helm"
+    (folder,) = ensure_made({f"helm-{cache_key(HERE)}": make}, log)
+    return folder / "bin" / "helm"
 
 
 def _ldflags() -> str:

@@ -227,7 +227,7 @@ def ingress(
 
 def node(
     name: str = "node-1", *, ready: str = "True", conditions: list[dict[str, str]] | None = None, **spec: Any
-):  # type: ignore[no-untyped-def]
+) -> dict[str, Any]:
     return {
         "metadata": {"name": name, "labels": {}},
         "spec": spec,
@@ -257,7 +257,7 @@ def event(
     path: str = "",
     type_: str = "Warning",
     **passed: float,
-):  # type: ignore[no-untyped-def]
+) -> dict[str, Any]:
     """An Event about an object of a World, by its uid (``pods-web-1``)."""
     moment = ago(**(passed or {"minutes": 2}))
     return {
