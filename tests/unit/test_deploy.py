@@ -202,7 +202,7 @@ def test_the_chart_knows_every_setting_that_the_readme_explains() -> None:
     )
     known = set(yaml.safe_load((ROOT / "deploy/chart/files/settings.yaml").read_text()))
     addresses = {"DATABASE_URL", "REDIS_URL"}  # secret: by values of their own
-    assert explained - NOT_SET - addresses == known
+    assert explained - NOT_SET - addresses == known, "run: python -m tools.chart render"
 
 
 def test_the_readme_applies_every_manifest() -> None:
