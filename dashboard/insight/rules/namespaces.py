@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
-from dashboard.insight.finding import Finding, Known, Step, because_of, subject
+from dashboard.insight.finding import Finding, Known, Step, because_of, stands, subject
 from dashboard.insight.observed import Observed
 from dashboard.insight.words import parts
 from dashboard.kinds.base import Ref
@@ -57,6 +57,10 @@ def stuck(survey: Observed, known: Known) -> Iterator[Finding]:
         reason = next((type_ for type_ in _WHY if type_ in found), "")
         ref = Ref("Namespace", "", namespace.metadata.name, "namespaces")
         why, text_step = _WHY.get(reason, ("its conditions don't say why", "Look at its conditions."))
+        own = namespace.metadata.finalizers
+        if not reason and own:  # its content is gone
+            why = f"it waits for finalizer {listed(own)}, which has not been removed"
+            text_step = _WHY["NamespaceFinalizersRemaining"][1]
         message, step = found[reason].message if reason else "", Step(text_step, ref)
         said = dict.fromkeys(_APIS.findall(message))
         apis = [ref_of(f"{version}.{group}") for group, version in said if "." in group]
@@ -71,7 +75,10 @@ def stuck(survey: Observed, known: Known) -> Iterator[Finding]:
             waits = f"objects in it wait for finalizer {listed(finalizers)}, which has not been removed"
             why = waits if found[reason] is left else f"{why}, and {waits}"
         text = parts(*subject(ref), f" can't be deleted: {why}.")
-        evidence = tuple(one for type_ in _WHY if type_ in found for one in because_of(found[type_]))
+        evidence = (
+            *(one for type_ in _WHY if type_ in found for one in because_of(found[type_])),
+            *stands("metadata.finalizers", ", ".join(own)),
+        )
         stays = Finding("namespace-stuck", "warn", 31, ref, text, step, evidence, since)
         causes = [known[api] for api in apis if api in known]
         follows = replace(stays.following(*causes), since=since)

@@ -18,8 +18,8 @@ class Standing(NamedTuple):
 
     @property
     def down(self) -> bool:
-        """Nothing is left that serves."""
-        return self.wanted > 0 and not self.available
+        """Nothing is left that serves: what is ready does, although it counts as available only after minReadySeconds."""
+        return self.wanted > 0 and not (self.available or self.ready)
 
     @property
     def words(self) -> str:

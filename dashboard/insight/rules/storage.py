@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -112,8 +113,12 @@ def _by_name(survey: Observed, claim: PersistentVolumeClaim, ref: Ref) -> Findin
     return Finding("claim-no-such-volume", "bad", 57, ref, text, step, evidence, created)
 
 
+_PROVISIONING = re.compile(r'^failed to provision volume with StorageClass "[^"]*": ')
+
+
 def _short(message: str) -> str:
     text = message.rpartition("desc = ")[2] or message
+    text = _PROVISIONING.sub("", text)
     text = " ".join(text.split())
     return (text if len(text) <= 120 else text[:119].rstrip(" ,.;:") + "…").rstrip(".")
 

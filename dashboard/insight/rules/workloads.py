@@ -166,6 +166,8 @@ def unavailable(survey: Observed, deployment: Deployment, ref: Ref, how: Standin
     since = available.last_transition_time
     if not survey.older(since, SETTLING):
         return None
+    if how.ready >= how.wanted and deployment.spec.min_ready_seconds:
+        return None  # they serve, and count as available when they have been ready for so long
     text = parts(*subject(ref), f" {how.words}, below the minimum availability.")
     severity: Severity = "bad" if how.down else "warn"
     weight = OUTAGE if how.down else 60

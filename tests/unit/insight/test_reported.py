@@ -969,3 +969,26 @@ def test_a_node_whose_kubelet_never_came_has_not_stopped_reporting() -> None:
     (found,) = findings(World(("nodes", never)), NOW)
     assert text_of(found.text) == "Node node-1 is unreachable: its kubelet has never reported."
     assert found.step.text.startswith("Start the kubelet")
+
+
+def test_a_namespace_that_waits_for_its_own_finalizer_names_it() -> None:
+    meta_ = {
+        "name": "old",
+        "deletionTimestamp": ago(minutes=9),
+        "finalizers": ["controller.cattle.io/namespace-auth"],
+    }
+    (found,) = findings(World(("namespaces", {"metadata": meta_, "status": {"phase": "Terminating"}})), NOW)
+    assert text_of(found.text).endswith(
+        "can't be deleted: it waits for finalizer controller.cattle.io/namespace-auth, which has not been removed."
+    )
+    assert found.step.text == "Check that the controller of that finalizer is running."
+
+
+@pytest.mark.parametrize(("ready", "severity"), [(3, ""), (1, "warn"), (0, "bad")])
+def test_pods_that_are_ready_for_less_than_min_ready_seconds_serve(ready: int, severity: str) -> None:
+    unavailable = condition("Available", "False", "MinimumReplicasUnavailable")
+    made = deployment(available=0, conditions=[unavailable], minReadySeconds=900)
+    made["status"]["readyReplicas"] = ready
+    assert [one.severity for one in findings(World(("deployments", made)), NOW)] == (
+        [severity] if severity else []
+    )
