@@ -101,6 +101,30 @@ _ANSWERS = tuple(
                 "Remove the image from its node, so that it is pulled again; if that does not help, push it again.",
             ),
         ),
+        (
+            r"manifest\.v1\+\w+\S* is no longer supported",
+            Refusal(
+                "pod-image-pull",
+                "its manifest is of schema 1, which the container runtime no longer reads",
+                "Build and push the image again with a present-day builder.",
+            ),
+        ),
+        (
+            r"credential provider plugin",
+            Refusal(
+                "pod-image-pull",
+                "the kubelet's credential provider failed",
+                "Look at the kubelet's log on its node, and at its image credential provider.",
+            ),
+        ),
+        (
+            r"read-only file system",
+            Refusal(
+                "pod-image-pull",
+                "the file system of its node can't be written",
+                "Look at its node: a disk with errors is mounted read-only.",
+            ),
+        ),
         (r"unexpected media type", _UNKNOWN),
         (
             r"no match for platform|no matching manifest|exec format",
@@ -169,7 +193,16 @@ _ANSWERS = tuple(
 _RENEW = "Renew the registry's certificate."
 _TRUST = "Have the container runtime of the nodes trust the registry's authority."
 _PLAIN = "Serve the registry by HTTPS, or configure it in the container runtime of the nodes as one that speaks HTTP."
+_ITS_OWN = "Wait: the registry has trouble of its own; if that lasts, look at it."
 _PLACES = {
+    "proxyconnect": (
+        "the proxy on the way to it does not answer",
+        "Check the proxy that the container runtime of its node is given (HTTPS_PROXY, NO_PROXY).",
+    ),
+    "500 Internal Server Error": ("it answers 500", _ITS_OWN),
+    "502 Bad Gateway": ("it answers 502", _ITS_OWN),
+    "503 Service Unavailable": ("it answers 503", _ITS_OWN),
+    "504 Gateway": ("it answers 504", _ITS_OWN),
     "no such host": ("its host name can't be resolved", ""),
     "server misbehaving": ("its host name can't be resolved", ""),
     "certificate has expired": ("its certificate has expired", _RENEW),

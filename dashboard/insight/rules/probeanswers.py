@@ -25,6 +25,14 @@ _SAYS = re.compile(r"^\w+ probe (?:failed|errored and resulted in unknown state|
 _MET = (
     (r'malformed HTTP response "\x15\x03', "it speaks HTTPS, not HTTP", "Set scheme: HTTPS in the probe."),
     ("HTTP response to HTTPS client", "it speaks HTTP, not HTTPS", "Set scheme: HTTP in the probe."),
+    *(
+        (
+            sign,
+            "it asks for a client certificate",
+            "Let it serve the probe without one, or use an exec probe.",
+        )
+        for sign in ("tls: bad certificate", "tls: certificate required")
+    ),
     ("NOT_SERVING", "it answers NOT_SERVING", ""),
     (
         "does not implement the grpc health protocol",
@@ -78,6 +86,11 @@ def answer(event: Event | None, probe: Probe | None, container: Container | None
             )
         if found[1] in ("404", "405"):
             mend = "Correct the probe's path, or see in its log what it serves."
+            return Answer(f"it answers HTTP {found[1]}", mend)
+        if found[1] in ("401", "403"):
+            mend = (
+                "Let it serve the probe's path without signing in, or send what it asks for in httpHeaders."
+            )
             return Answer(f"it answers HTTP {found[1]}", mend)
         return Answer(f"it answers HTTP {found[1]}")
     if _TIMEOUT.search(said):

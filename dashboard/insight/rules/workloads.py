@@ -185,7 +185,7 @@ def _on_purpose(survey: Observed, ref: Ref, kind: str, obj: Any) -> Iterator[Fin
         yield found
     if kind == "daemonsets" and (count := obj.status.number_misscheduled):
         where = plural(count, "node")
-        text = parts(*subject(ref), f" still runs on {where} , where it should not.")
+        text = parts(*subject(ref), f" still runs on {where} where it should not.")
         step = Step(
             "Nothing, if the nodes' labels or taints were changed on purpose; else correct them.", ref
         )

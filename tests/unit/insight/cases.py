@@ -574,7 +574,7 @@ WORKLOADS: dict[str, Example] = {
     ),
     "daemonset-misplaced": Example(
         World(("daemonsets", daemon(numberMisscheduled=1))), ("daemonsets", "shop", "agent"), "note",
-        "DaemonSet agent in shop still runs on 1 node , where it should not.",
+        "DaemonSet agent in shop still runs on 1 node where it should not.",
         "Nothing, if the nodes' labels or taints were changed on purpose; else correct them.",
         "status.numberMisscheduled: 1",
     ),
