@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import re
 import sys
 import tarfile
 from pathlib import Path
@@ -129,6 +130,11 @@ def test_its_versions_are_pinned_and_fit_the_control_plane() -> None:
     assert found["kubernetes"] == pinned()["kubernetes"]
     readme = (HERE / "README.md").read_text()
     assert all(version in readme for version in found.values())
+    for name, version in programs.PINNED["12"].items():
+        told = "CNI plug-ins" if name.startswith("containernetworking") else name
+        assert re.search(
+            rf"{told} {re.escape(version.partition(':')[2].rstrip('*') or version.rstrip('*'))}\b", readme
+        )
 
 
 def test_what_serves_pods_runs_unless_it_is_bare(tmp_path: Path) -> None:
