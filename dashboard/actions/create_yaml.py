@@ -45,7 +45,7 @@ from .fieldwrites import NO_WAY_BACK, writable, written_fields
 from .recreation import holds_more, scales_claims_away
 from .scaling_bounds import CLAIMS, claims_decided
 from .value_impact import broken_headline, value_effects
-from .variable_references import left_as_written
+from .variable_notices import variable_notices
 from .writing import MANAGER
 
 APPLY_PATCH = "application/apply-patch+yaml"
@@ -173,7 +173,7 @@ class CreateYaml(EditAny):
         return Description(
             headline=headline or impact.headline,
             effects=(*broken, *impact.effects),
-            notices=tuple(left_as_written({}, dry.after)),
+            notices=tuple(variable_notices({}, dry.after)),
             kubectl=kubectl,
             kubectl_note=note,
             undo_words="Undo deletes it.",

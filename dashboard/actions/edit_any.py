@@ -57,7 +57,7 @@ from .owners import with_owners
 from .recreation import new_claim_deletions, scales_claims_away
 from .scaling_bounds import CLAIMS, claims_decided, with_autoscaling
 from .value_impact import HOLDERS, broken_headline, value_effects
-from .variable_references import left_as_written
+from .variable_notices import variable_notices
 
 KEPT = "<kept>"  # stands for a value of a Secret, and keeps it
 HIDDEN = "(hidden)"
@@ -248,7 +248,7 @@ class EditAny(FieldsAction):
             field_words(path) for path, value in self.values
             if not self.confidential and _bare(value_at(dry.after, path)) != _bare(value)
         ]  # fmt: skip
-        found = (*_on_claims(dry.before, dry.after), *left_as_written(dry.before, dry.after))
+        found = (*_on_claims(dry.before, dry.after), *variable_notices(dry.before, dry.after))
         typed = dry.wanted.get("yaml", {}).get("status")
         if typed and typed != dry.before.get("status"):
             text = "Its controller writes it, and would set it back: an edit leaves it as it is."

@@ -34,7 +34,7 @@ from .action import (
 )
 from .changedfields import field_words, merge_between, value_at, with_values
 from .fieldwrites import FieldsAction, value_words, written, written_fields
-from .variable_references import left_as_written
+from .variable_notices import variable_notices
 
 SPEC = "/spec/template/spec"
 
@@ -84,7 +84,7 @@ class TemplateAction(FieldsAction):
         return Description.of(
             self.impact(dry),
             *self.warnings(dry),
-            *left_as_written(dry.before, dry.after),
+            *variable_notices(dry.before, dry.after),
             kubectl=self.kubectl(dry) or self._patch(dry),
             undo_words=self.undo_words(dry.before),
             button=self.button(dry.target),

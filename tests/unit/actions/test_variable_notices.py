@@ -1,4 +1,4 @@
-"""References to variables that no container resolves, as a preview tells of them."""
+"""What a preview tells of variables, commands and arguments: references that stay as written, and NUL bytes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.actions.variable_references import left_as_written
+from dashboard.actions.variable_notices import variable_notices
 
 HOST = {"name": "DB_HOST", "value": "db"}
 URL = {"name": "URL", "value": "postgres://$(DB_HOST)/shop"}
@@ -18,7 +18,7 @@ def of(container: dict[str, Any]) -> dict[str, Any]:
 
 
 def told(container: dict[str, Any], before: dict[str, Any] | None = None) -> list[str]:
-    return [f"{one.title}: {one.text}" for one in left_as_written(before or {}, of(container))]
+    return [f"{one.title}: {one.text}" for one in variable_notices(before or {}, of(container))]
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,17 @@ def test_what_was_there_before_and_other_kinds_are_left_alone() -> None:
     container = {"env": [URL]}
     assert told(container, of(container)) == []
     other = {"apiVersion": "example.com/v1", "spec": {"template": "text", "containers": {"a": 1}}}
-    assert list(left_as_written({}, other)) == []
+    assert list(variable_notices({}, other)) == []
     cron = {"apiVersion": "batch/v1", "spec": {"jobTemplate": {"spec": of(container)["spec"]}}}
     pod = {"apiVersion": "v1", "spec": of(container)["spec"]["template"]["spec"]}
-    assert [len(list(left_as_written({}, each))) for each in (cron, pod)] == [1, 1]
-    assert list(left_as_written({}, {"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "$(A)"}})) == []
+    assert [len(list(variable_notices({}, each))) for each in (cron, pod)] == [1, 1]
+    assert list(variable_notices({}, {"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "$(A)"}})) == []
+
+
+def test_a_nul_is_told_wherever_a_process_would_be_given_it() -> None:
+    container = {"env": [{"name": "A", "value": "a\0b"}, HOST], "args": ["x", "\0", "\0"]}
+    assert told(container) == [
+        "New pods will not start: A of container app and args of container app hold a NUL byte, which no process "
+        "can be given."
+    ]
+    assert told(container, of(container)) == []

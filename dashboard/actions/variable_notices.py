@@ -1,4 +1,5 @@
-"""References to variables in values, commands and arguments (``$(NAME)``) that the kubelet leaves as they are written.
+"""What variables, commands and arguments in a pod template come to that its text does not tell: a reference (``$(NAME)``)
+that the kubelet leaves as it is written, and a NUL byte, which the API server takes and no process can be given.
 
 Rules: kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables. A value knows the
 variables above it, a command all of them, and both those of Services; ``$$(NAME)`` is none.
@@ -7,7 +8,7 @@ variables above it, a command all of them, and both those of Services; ``$$(NAME
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dashboard.insight import Notice
@@ -23,18 +24,36 @@ _OWN = ("v1", "apps/v1", "batch/v1")
 Left = tuple[str, str, str]  # what refers, to which name, and why that is left
 
 
-def left_as_written(before: Manifest, after: Manifest) -> Iterator[Notice]:
-    """Of those that an object did not have before."""
+def variable_notices(before: Manifest, after: Manifest) -> Iterator[Notice]:
+    """Of what an object did not have before."""
+    had_nul = list(_with_nul(before))
+    if nul := [each for each in _with_nul(after) if each not in had_nul]:
+        yield Notice(
+            "bad",
+            "New pods will not start",
+            f"{listed(nul)} {'holds' if len(nul) == 1 else 'hold'} a NUL byte, which no process can be given.",
+        )
     had = _all(before)
-    new = [each for each in _all(after) if each not in had]
-    if not new:
-        return
+    if new := [each for each in _all(after) if each not in had]:
+        yield _left_as_written(new)
+
+
+def _with_nul(manifest: Manifest) -> Iterator[str]:
+    """What holds one, in words."""
+    for container in _containers(manifest):
+        texts = [(str(each.get("name", "")), each.get("value")) for each in container.get("env") or ()]
+        texts += [(field, text) for field in ("command", "args") for text in container.get(field) or ()]
+        for what in dict.fromkeys(what for what, text in texts if "\0" in str(text or "")):
+            yield f"{what} of container {container.get('name', '')}"
+
+
+def _left_as_written(new: Sequence[tuple[str, str, str, str]]) -> Notice:
     names = listed(dict.fromkeys(f"$({name})" for _, _, name, _ in new))
     text = listed(
         f"{what} of container {container} refers to {name}, {why}" for container, what, name, why in new
     )
     several = len({name for _, _, name, _ in new}) > 1
-    yield Notice("warn", f"{names} {'stay' if several else 'stays'} as written", f"{text}.")
+    return Notice("warn", f"{names} {'stay' if several else 'stays'} as written", f"{text}.")
 
 
 def _all(manifest: Manifest) -> list[tuple[str, str, str, str]]:
