@@ -8,13 +8,21 @@ import logging
 from asgiref.sync import sync_to_async
 from django.core.cache import BaseCache, caches
 from django.http import HttpRequest
-from redis.exceptions import RedisError
 
 log = logging.getLogger(__name__)
 
 IPV6_PREFIX = (
     64  # bits: the smallest network that a site is given (RFC 6177), so whoever has one has all its addresses
 )
+
+
+def redis_errors() -> type[Exception]:
+    """What Redis fails with. Only whoever asks it imports its client, which takes long: `except` looks here when
+    something was raised, not before.
+    """
+    from redis.exceptions import RedisError
+
+    return RedisError
 
 
 def counted(name: str, seconds: int, *, count: int = 1) -> int:
@@ -25,7 +33,7 @@ def counted(name: str, seconds: int, *, count: int = 1) -> int:
     """
     try:
         return _count(caches["throttle"], name, seconds, count)
-    except RedisError as error:
+    except redis_errors() as error:
         log.warning("Redis does not answer, so this process counts for itself: %s", error)
         return _count(caches["process"], name, seconds, count)
 

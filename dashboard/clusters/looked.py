@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.cache import caches
-from redis.exceptions import RedisError
+
+from dashboard.throttle import redis_errors
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ async def note(slugs: Iterable[str]) -> None:
         return
     try:
         await sync_to_async(caches["default"].set_many)(dict.fromkeys(map(_key, slugs), True), KEPT_SECONDS)
-    except RedisError as error:
+    except redis_errors() as error:
         log.warning(
             "Redis does not answer, so other processes are not told which clusters are looked at: %s", error
         )
@@ -34,7 +35,7 @@ async def noted(slugs: Iterable[str]) -> frozenset[str]:
     keys = {_key(each): each for each in slugs}
     try:
         found = await sync_to_async(caches["default"].get_many)(keys)
-    except RedisError as error:
+    except redis_errors() as error:
         log.warning(
             "Redis does not answer, so it is not known which clusters other processes look at: %s", error
         )
