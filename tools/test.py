@@ -142,15 +142,7 @@ def _containers(environment: dict[str, str]) -> int:
 
 def _sandbox(environment: dict[str, str]) -> int:
     """The sandbox's programs; with those of a node on which one pod really runs, where one can."""
-    try:
-        if machine.impossible():
-            binaries.ensure(print_to_stderr)
-        else:
-            node_programs.ensure_with_control_plane(print_to_stderr)
-    except SandboxError as error:
-        print(error, flush=True)
-        return 1
-    return 0
+    return _ensured(binaries.ensure if machine.impossible() else node_programs.ensure_with_control_plane)
 
 
 def _real_node(environment: dict[str, str]) -> int:
@@ -159,8 +151,13 @@ def _real_node(environment: dict[str, str]) -> int:
     if why_not:
         print(f"No containers are run: {why_not}", flush=True)
         return 0
+    return _ensured(node_programs.ensure)
+
+
+def _ensured(ensure: Callable[[binaries.Log], object]) -> int:
+    """Makes what is not there; where that fails, it says why."""
     try:
-        node_programs.ensure(print_to_stderr)
+        ensure(print_to_stderr)
     except SandboxError as error:
         print(error, flush=True)
         return 1
