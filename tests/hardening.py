@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from sandbox.api import Api
+
 Object = dict[str, Any]
 OF_POD = {
     "runAsNonRoot": True, "runAsUser": 10001, "runAsGroup": 10001, "fsGroup": 10001,
@@ -59,3 +61,16 @@ def faults(pod: Object) -> list[str]:
             if any(port.get("hostPort") for port in each["ports"]):
                 wrong.append(f"{name}: hostPort")
     return wrong
+
+
+def restrict(api: Api, namespace: str) -> None:
+    """Has the API server enforce the policy "restricted" there."""
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    api.patch(f"/api/v1/namespaces/{namespace}", {"metadata": {"labels": labels}})
+
+
+def let_in(api: Api, namespace: str, template: Object) -> Object:
+    """A pod of a template, as the API server would make it there. Raises ApiError where it refuses one."""
+    spec = {key: value for key, value in template["spec"].items() if key != "serviceAccountName"}  # not there
+    pod = {"metadata": {"name": "cluster-ui", "labels": template["metadata"]["labels"]}, "spec": spec}
+    return api.post(f"/api/v1/namespaces/{namespace}/pods?dryRun=All", pod)

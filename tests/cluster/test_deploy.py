@@ -10,6 +10,7 @@ import yaml
 
 from sandbox import Sandbox
 from sandbox.api import APPLY
+from tests.hardening import let_in, pod_templates, restrict
 
 pytestmark = pytest.mark.cluster
 
@@ -49,15 +50,7 @@ def test_its_pod_is_let_into_a_namespace_for_restricted_pods(
     cluster: Sandbox, namespace: str, file: str
 ) -> None:
     api = cluster.api()
-    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    api.patch(f"/api/v1/namespaces/{namespace}", {"metadata": {"labels": labels}})
-    documents = yaml.safe_load_all((ROOT / "deploy" / f"{file}.yaml").read_text())
-    spec = next(one for one in documents if one["kind"] in ("Deployment", "CronJob"))["spec"]
-    template = spec.get("jobTemplate", {}).get("spec", spec)["template"]
-    template["spec"].pop("serviceAccountName")  # not there in a dry run
-    pod = {
-        "metadata": {"name": "cluster-ui", "labels": template["metadata"]["labels"]},
-        "spec": template["spec"],
-    }
-    made = api.post(f"/api/v1/namespaces/{namespace}/pods?dryRun=All", pod)
-    assert made["metadata"]["name"] == "cluster-ui"
+    restrict(api, namespace)
+    documents = list(yaml.safe_load_all((ROOT / "deploy" / f"{file}.yaml").read_text()))
+    (template,) = pod_templates(documents).values()
+    assert let_in(api, namespace, template)["metadata"]["name"] == "cluster-ui"
