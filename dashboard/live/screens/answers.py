@@ -60,8 +60,10 @@ def answer(lines: Sequence[str]) -> str:
     """
     told = [line[:MAX_LINE] for line in lines if line.strip() and _FRAME.match(line[:MAX_LINE]) is None]
     loud = [line for line in told if _LOUD.search(line)]
-    why = [line for line in loud if not _BELOW.match(line) and _FAREWELL.sub("", _bare(line))]
-    return _bare((why or loud or told)[-1]) if told else ""
+    for line in reversed(loud):
+        if not _BELOW.match(line) and _FAREWELL.sub("", said := _bare(line)):
+            return said
+    return _bare((loud or told)[-1]) if told else ""
 
 
 def answered(found: Finding, lines: Sequence[str]) -> Parts:
