@@ -48,11 +48,11 @@ from ..database import in_database
 from . import records
 from . import token as tokens
 from .action import Actor
+from .begun import record_begun
 from .confirmation import require_reason, why_in
 from .operation import OperationAction, Plan, Run, Step, operation_step
 from .permits import changes_required
 from .problems import Unconfirmed, UnderWay
-from .restore import record_begun
 
 SALT = "dashboard.actions.backup"
 LOOK_SECONDS = 1.0  # how often the step says how far it is, and hears that it was stopped

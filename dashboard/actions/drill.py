@@ -38,16 +38,12 @@ from .restore import (
     RestoreOrder,
     archive_shown,
     begin_restore,
-    check_step,
-    forget,
     order_facts,
-    planned_all,
     read_order,
-    restoring_in,
-    short_name,
     targets_of,
-    write_step,
 )
+from .restore_held import held_forget
+from .restore_steps import check_step, planned_all, restoring_in, short_name, write_step
 
 SALT = "dashboard.actions.drill"
 NAMESPACES = GVR("", "v1", "namespaces", False)
@@ -254,10 +250,10 @@ async def remove_step(run: Run) -> None:
                 "DELETE", NAMESPACES, name=name, body=msgspec.json.encode(preconditions)
             )
     if not left:
-        forget(run.change)
+        held_forget(run.change)
         await run.end("done", "All of it is deleted.")
     elif passed(run.step["began"], run.now) > REMOVED_WITHIN.total_seconds():
-        forget(run.change)
+        held_forget(run.change)
         await run.end(
             "down", f"{listed(left)}: still being deleted after {REMOVED_WITHIN.seconds // 60} minutes."
         )

@@ -38,11 +38,12 @@ from ..database import in_database
 from . import records
 from . import token as tokens
 from .action import Actor, Manifest
+from .begun import record_begun
 from .confirmation import require_reason, why_in
 from .operation import Run, operation_step, passed
 from .permits import changes_required
 from .problems import Unconfirmed
-from .restore import RestoreAction, record_begun, to_confirm
+from .restore import RestoreAction, to_confirm
 from .writing import MANAGER
 
 SALT = "dashboard.actions.velero"

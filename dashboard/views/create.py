@@ -15,7 +15,8 @@ from django.views.decorators.http import require_http_methods
 
 from dashboard.actions.action import Actor
 from dashboard.actions.confirmation import why_in
-from dashboard.actions.creation import WORDS, Creation, creation_apply, creation_preview
+from dashboard.actions.creation import creation_apply
+from dashboard.actions.creation_preview import WORDS, Creation, creation_preview
 from dashboard.actions.documents import TextObject, UnknownKind, read_objects
 from dashboard.actions.manifesttext import Problem, problems_of
 from dashboard.actions.permits import changes_required

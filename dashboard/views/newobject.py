@@ -17,7 +17,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods
 
 from dashboard.actions.action import VALUES_STAY, Actor
-from dashboard.actions.creation import creation_preview
+from dashboard.actions.creation_preview import creation_preview
 from dashboard.actions.documents import TextObject
 from dashboard.actions.newobjects.checks import checked, name_taken
 from dashboard.actions.newobjects.form import Checks, Look

@@ -84,13 +84,6 @@ items:
 SETTINGS = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {LOG: debug}\n"
 
 
-class Forgetful(dict[str, Any]):
-    """The texts of a process that has ended."""
-
-    def get(self, *_: Any) -> None:
-        return None
-
-
 class Here(Place):
     reads = frozenset({"namespaces", "deployments", "replicasets", "pods"})
 
@@ -449,8 +442,9 @@ async def test_what_a_server_that_ended_had_not_made_is_said(
 ) -> None:
     script = await here.script(async_client, monkeypatch, APP)
     token = (await script.preview())["token"]
-    # The process ends right after the first object: its memory is gone, and another one goes on.
-    monkeypatch.setattr(creation, "_texts", Forgetful())
+    # The process begins the steps and ends before the first of them: its memory is gone, and another one goes on.
+    memory = iter([object()])
+    monkeypatch.setattr(creation, "text_kept", lambda _: next(memory, None))
     await script.apply(token)
     operation = await Operation.objects.aget()
     results = [(each.plural, each.state, each.text) async for each in operation.results.order_by("position")]

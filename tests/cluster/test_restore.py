@@ -20,6 +20,7 @@ from asgiref.sync import sync_to_async
 from django.core.management import call_command
 
 from dashboard.actions import restore as machine
+from dashboard.actions import restore_held, restore_steps
 from dashboard.actions.action import Actor
 from dashboard.actions.configmap_versions import versions_of
 from dashboard.actions.confirmation import CANT_UNDO
@@ -253,7 +254,7 @@ async def test_a_namespace_that_was_deleted_comes_back_as_it_was(
         read += len(found) if run.step["do"] == "check" else 0
         return found
 
-    monkeypatch.setattr(machine, "BATCH", 4)
+    monkeypatch.setattr(restore_steps, "BATCH", 4)
     monkeypatch.setattr(Run, "results", counted)
     rows = await full.restored(mara)
     assert 0 < read <= len(rows), "the check reads no row again"
@@ -553,7 +554,7 @@ async def test_a_kill_at_every_step_of_the_journal(
 ) -> None:
     """The process ends right before and right after each of its records; another one goes on."""
     before = full.entries()
-    monkeypatch.setattr(machine, "AT_ONCE", 5)
+    monkeypatch.setattr(restore_steps, "AT_ONCE", 5)
     at, kills = 0, 0
     while True:
         into = full.elsewhere()
@@ -586,7 +587,7 @@ async def killed_at(full: Shop, monkeypatch: pytest.MonkeyPatch, at: int) -> boo
     count = 0
     with monkeypatch.context() as patch:
         for name in ("save", "record"):
-            recorded = getattr(machine.Run, name)
+            recorded = getattr(restore_steps.Run, name)
 
             async def stopping(run: Any, *args: Any, recorded: Any = recorded) -> None:
                 nonlocal count
@@ -598,7 +599,7 @@ async def killed_at(full: Shop, monkeypatch: pytest.MonkeyPatch, at: int) -> boo
                 if count == at:
                     raise Killed
 
-            patch.setattr(machine.Run, name, stopping)
+            patch.setattr(restore_steps.Run, name, stopping)
         try:
             for _ in range(50):
                 await full.move()
@@ -616,7 +617,7 @@ async def test_a_key_that_was_typed_ends_with_its_process(full: Shop, mara: Acto
         await restore_preview(full.order(mara, identities=()))
     into = full.elsewhere()
     change = await full.begin(mara, maps=[f"{full.namespace}={into}"], only=["namespaces", "secrets"])
-    machine._kept.clear()  # another process
+    restore_held._kept.clear()  # another process
     await full.ended(change)
     operation = await Operation.objects.aget(change=change)
     assert (
@@ -776,7 +777,7 @@ async def test_a_drill_that_fails_leaves_nothing(full: Shop, mara: Actor) -> Non
 
     await until(made)
     assert present(full.api, f"/api/v1/namespaces/{scratch}") is not None
-    machine._kept.clear()  # the process ends, and the key with it
+    restore_held._kept.clear()  # the process ends, and the key with it
     await full.ended(change)
     operation = await Operation.objects.aget(change=change)
     assert [each["state"] for each in operation.steps] == ["done", "left", "left", "left", "done"]

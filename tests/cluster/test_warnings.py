@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from dashboard.actions.action import Actor
-from dashboard.actions.creation import creation_preview
+from dashboard.actions.creation_preview import creation_preview
 from dashboard.actions.documents import read_objects
 from dashboard.actions.image import IMAGE
 from dashboard.kinds import KINDS

@@ -13,12 +13,13 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from dashboard.actions import creation as machine
+from dashboard.actions import creation_texts as kept
 from dashboard.actions import records
 from dashboard.actions import token as tokens
 from dashboard.actions.action import NO_UNDO, Actor, Description, Order, Preview, Target
 from dashboard.actions.confirmation import CANT_UNDO
-from dashboard.actions.creation import CREATE_ALL, Tried, _told, creation_apply, creation_preview
+from dashboard.actions.creation import CREATE_ALL, creation_apply
+from dashboard.actions.creation_preview import Tried, _told, creation_preview
 from dashboard.actions.delete_any import DELETE_ANY
 from dashboard.actions.documents import TextObject, read_objects
 from dashboard.actions.engine import change_preview
@@ -35,7 +36,7 @@ from dashboard.actions.operations import (
 from dashboard.actions.problems import TextsFull, Unconfirmed, Uncounted, Unsettled
 from dashboard.actions.settling import change_settle
 from dashboard.actions.undo import change_undo_apply, change_undo_preview
-from dashboard.errors import BadInput, Invalid, Unavailable
+from dashboard.errors import BadInput, ClusterError, Invalid, Unavailable
 from dashboard.kinds import KINDS
 from dashboard.models import AuditEntry, Change, Operation
 
@@ -117,9 +118,9 @@ ALL = [settings(name) for name in ("one", "two", "zlast")]
 @pytest.fixture(autouse=True)
 def texts() -> Iterator[dict[str, Any]]:
     """What is kept in memory."""
-    machine._texts.clear()
-    yield machine._texts
-    machine._texts.clear()
+    kept._texts.clear()
+    yield kept._texts
+    kept._texts.clear()
 
 
 @pytest.fixture
@@ -576,7 +577,7 @@ async def test_a_text_is_dropped_when_nothing_was_made(mara: Actor, texts: dict[
     api: Any = Cluster()
     token = await preview(api, mara, *ALL)
     api.put(settings("one", "theirs"))
-    with pytest.raises(machine.ClusterError, match="created since the preview"):
+    with pytest.raises(ClusterError, match="created since the preview"):
         await apply(api, mara, token, *ALL)
     assert not texts and not await Change.objects.aexists()
 
@@ -596,7 +597,7 @@ async def test_a_text_is_dropped_after_a_while_though_nobody_sends_another(
 ) -> None:
     api: Any = Cluster()
     token = await preview(api, mara, *ALL)
-    monkeypatch.setattr(machine, "KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(kept, "KEPT_SECONDS", 0.0)
     await apply(api, mara, token, *ALL)
     assert not texts
 
@@ -605,7 +606,7 @@ async def test_no_more_texts_are_kept_than_there_is_room_for(
     mara: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api: Any = Cluster()
-    monkeypatch.setattr(machine, "MAX_TEXTS", 1)
+    monkeypatch.setattr(kept, "MAX_TEXTS", 1)
     await created(api, mara, *ALL)
     more = [settings("more"), settings("most")]
     with pytest.raises(TextsFull, match="no more are kept in memory"):

@@ -16,7 +16,7 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 
 from dashboard import clock
-from dashboard.actions import creation, restore
+from dashboard.actions import creation, creation_texts, restore_held
 from dashboard.actions.action import Actor
 from dashboard.actions.drill import drill_begin, drill_preview
 from dashboard.actions.operation import OperationAction, operation_advance
@@ -233,7 +233,7 @@ class Created(Played):
         return await test_creation.created(self.cluster, self.actor, *test_creation.ALL)
 
     async def died(self) -> None:
-        creation._texts.clear()
+        creation_texts._texts.clear()
         # Others wait for a while for the process that has the text.
         long_ago = clock.now() - creation.BEGUN_AFTER
         await Change.objects.filter(user=self.user, action="create-all").aupdate(created_at=long_ago)
@@ -409,7 +409,7 @@ class Restored(Played):
         return await restore_begin(self.order(), shown.token)
 
     async def died(self) -> None:
-        restore._kept.clear()
+        restore_held._kept.clear()
 
     def values(self, namespace: str) -> dict[str, str]:
         return {
@@ -472,10 +472,10 @@ def test_every_operation_is_killed() -> None:
 @pytest.fixture(autouse=True)
 def memory() -> Iterator[None]:
     """What processes keep."""
-    creation._texts.clear()
+    creation_texts._texts.clear()
     yield
-    creation._texts.clear()
-    restore._kept.clear()
+    creation_texts._texts.clear()
+    restore_held._kept.clear()
 
 
 @pytest.mark.parametrize("play", PLAYED, ids=lambda play: play.__name__)

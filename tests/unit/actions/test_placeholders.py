@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 
 from dashboard.actions import edit_any
 from dashboard.actions.action import Actor
-from dashboard.actions.creation import creation_preview
+from dashboard.actions.creation_preview import creation_preview
 from dashboard.actions.edit_any import EDIT_ANY, KEPT, editable_text, packed, unpacked
 from dashboard.errors import BadInput
 from dashboard.queries.objects import LAST_APPLIED

@@ -11,7 +11,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from dashboard.actions.action import Actor, Order, Preview, Target
-from dashboard.actions.creation import Creation, creation_preview
+from dashboard.actions.creation_preview import Creation, creation_preview
 from dashboard.actions.edit_any import EDIT_ANY
 from dashboard.actions.engine import change_preview
 from dashboard.actions.restore_values import with_breaks

@@ -14,7 +14,7 @@ from multidict import CIMultiDict
 
 from dashboard.actions.action import Actor
 from dashboard.actions.bulk_preview import BulkOrder, bulk_preview, bulk_targets
-from dashboard.actions.creation import creation_preview
+from dashboard.actions.creation_preview import creation_preview
 from dashboard.actions.delete_any import DELETE_ANY
 from dashboard.actions.edit_any import EDIT_ANY, editable_text
 from dashboard.actions.restore_words import _warned

@@ -9,8 +9,8 @@ import msgspec
 import pyrage
 import pytest
 
-from dashboard.actions.restore import restoring_of
 from dashboard.actions.restore_scaling import with_scaling
+from dashboard.actions.restore_steps import restoring_of
 from dashboard.actions.restore_traffic import with_traffic
 from dashboard.actions.restore_values import with_breaks
 from dashboard.actions.restored_pods import restored_pods
