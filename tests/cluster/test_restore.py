@@ -262,10 +262,16 @@ async def test_a_namespace_that_was_deleted_comes_back_as_it_was(
     assert full.differences(before) == []
     # Its addresses were free, so it has them again.
     (web,) = [each.body for each in before if (each.plural, each.name) == ("services", "web")]
-    now = full.api.get(f"/api/v1/namespaces/{full.namespace}/services/web")
+    address = f"/api/v1/namespaces/{full.namespace}/services/web"
+    now = full.api.get(address)
     for ports in ("clusterIP", "ports"):
         assert now["spec"][ports] == web["spec"][ports]
-    # A second run changes nothing.
+
+    # A second run changes nothing, once the sandbox has given the load balancer its address.
+    async def addressed() -> bool:
+        return bool(full.api.get(address)["status"]["loadBalancer"].get("ingress"))
+
+    await until(addressed)
     versions = {each.path: each.body["metadata"]["resourceVersion"] for each in full.entries()}
     order = full.order(mara)
     shown = await restore_preview(order)
