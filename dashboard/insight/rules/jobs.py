@@ -54,7 +54,11 @@ def _job(survey: Observed, known: Known, job: Job, ref: Ref) -> Finding | None:
         return _suspended(job, ref)
     if not job.status.active and condition_true(conditions, "FailureTarget"):
         return None  # it is just being ended; Failed comes next
-    if not job.status.active and (found := refused(survey, ref, job, "does not run", 56)) is not None:
+    ran = bool(job.status.succeeded or job.status.failed)
+    if (
+        not job.status.active
+        and (found := refused(survey, ref, job, "does not run", 56, any_made=ran)) is not None
+    ):
         return found
     if not group:
         return None
@@ -142,7 +146,8 @@ def _cron(survey: Observed, known: Known, cron: CronJob, ref: Ref) -> Finding | 
         since = event.first_seen if event is not None else cron.metadata.creation_timestamp
         text = parts(*subject(ref), " starts no Jobs: ", *why, ".")
         return Finding("cronjob-invalid", "bad", 42, ref, text, Step(todo, ref, "yaml"), evidence, since)
-    if (found := refused(survey, ref, cron, "starts no Jobs", 43)) is not None:
+    ran = cron.status.last_schedule_time is not None
+    if (found := refused(survey, ref, cron, "starts no Jobs", 43, any_made=ran)) is not None:
         return found
     if (found := _blocked(survey, known, cron, ref)) is not None:
         return found

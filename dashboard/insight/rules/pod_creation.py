@@ -89,9 +89,15 @@ def _security(found: re.Match[str], ref: Ref) -> Reason:
     return Reason("workload-pod-security", why, step or "Change its securityContext.", namespace)
 
 
+# How Kyverno's answers begin, before they name the policy and why.
+_BLOCKED = re.compile(
+    r"^\s*(?:resource \S+ was blocked due to the following policies|policy \S+ for resource violation: )"
+)
+
+
 def _denied(found: re.Match[str], ref: Ref) -> Reason:
     name = next(group for group in found.groups() if group)
-    said = shorten(found.string.partition(" request: ")[2]).rstrip(".")
+    said = shorten(_BLOCKED.sub("", found.string.partition(" request: ")[2])).rstrip(".")
     why = f"{name} refuses them: {said}" if said else f"{name} refuses them"
     return Reason("workload-refused", why, "Change the pod template so that the policy admits it.")
 
@@ -202,15 +208,26 @@ def why_refused(message: str, ref: Ref) -> Reason:
 
 
 def refused(
-    survey: Observed, ref: Ref, obj: Any, standing: str, weight: int, conditions: Any = None
+    survey: Observed,
+    ref: Ref,
+    obj: Any,
+    standing: str,
+    weight: int,
+    conditions: Any = None,
+    *,
+    any_made: bool,
 ) -> Finding | None:
-    """That pods of a workload cannot be made: by its condition ReplicaFailure, or else by its Events."""
+    """That pods of a workload (of a CronJob: Jobs) cannot be made: by its condition ReplicaFailure, or else by its
+    Events. ``any_made`` tells whether some could be before.
+    """
     answer = next(_answers(survey, obj, conditions), None)
     if answer is None:
         return None
     message, evidence, since = answer
     why = why_refused(message, ref)
-    text = parts(*subject(ref), f" {standing}: no more can be created, because {why.why}.")
+    none = "its Jobs can't" if ref.plural == "cronjobs" else "its pods can't"
+    which = "no more can" if any_made else none
+    text = parts(*subject(ref), f" {standing}: {which} be created, because {why.why}.")
     step = Step(why.step, why.ref or ref)
     found = Finding(why.rule, "bad", weight, ref, text, step, evidence, since, shared=why.shared)
     if why.rule != "workload-webhook-down":

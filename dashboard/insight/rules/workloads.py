@@ -84,7 +84,8 @@ def _cannot_make(survey: Observed, ref: Ref, kind: str, obj: Any, how: Standing 
     conditions = (obj.status.conditions or ()) if kind in ("deployments", "replicasets") else None
     if conditions is None and made >= how.wanted:
         return None
-    return refused(survey, ref, obj, how.words, OUTAGE if how.down else 72, conditions)
+    weight = OUTAGE if how.down else 72
+    return refused(survey, ref, obj, how.words, weight, conditions, any_made=made > 0)
 
 
 def replicasets(survey: Observed, known: Known) -> Iterator[Finding]:

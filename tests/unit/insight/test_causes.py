@@ -13,7 +13,7 @@ from dashboard.insight.words import text_of
 from dashboard.kinds.base import Ref
 from dashboard.kinds.catalogue import APISERVICES
 
-from .cases import autoscaler, claim, storage_class
+from .cases import autoscaler, claim, cron, storage_class
 from .world import NOW, World, ago, condition, deployment, endpoints, event, ingress, meta, node, pod, service
 
 
@@ -596,3 +596,41 @@ def test_what_the_scheduler_says_of_volumes_and_devices_reads_as_a_sentence(
 ) -> None:
     (found,) = findings(no_node(said), NOW)
     assert text_of(found.text).endswith(f"can't be scheduled: {why}.") and found.step.text.startswith(step)
+
+
+@pytest.mark.parametrize(
+    ("current", "said"), [(0, "its pods can't be created, because"), (2, "no more can be created, because")]
+)
+def test_no_more_is_said_only_where_some_were_created(current: int, said: str) -> None:
+    failing = [condition("ReplicaFailure", "True", "FailedCreate", 'serviceaccount "web" not found')]
+    world = World(("deployments", deployment(available=0, current=current, conditions=failing)))
+    assert f"has 0 of 3 pods ready: {said}" in told(world)[0][2]
+
+
+@pytest.mark.parametrize(
+    ("started", "said"),
+    [(None, "its Jobs can't be created, because"), (ago(hours=3), "no more can be created, because")],
+)
+def test_no_more_is_said_of_a_cronjob_only_where_a_job_was_created(started: str | None, said: str) -> None:
+    message = (
+        'jobs.batch "nightly-1" is forbidden: exceeded quota: small, requested: count/jobs.batch=1, used: x'
+    )
+    refused = event("cronjobs-nightly", "FailedCreate", message, kind="CronJob")
+    world = World(
+        ("cronjobs", cron() | {"status": {"lastScheduleTime": started} if started else {}}),
+        ("events", refused),
+    )
+    assert told(world)[0][2].startswith(f"CronJob nightly in shop starts no Jobs: {said}")
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "resource Pod/shop/web was blocked due to the following policies \n\n",
+        "policy Pod/shop/web for resource violation: \n\n",
+    ],
+)
+def test_a_policy_is_quoted_from_its_name_on(before: str) -> None:
+    said = f'admission webhook "validate.kyverno.svc-fail" denied the request: \n\n{before}no-latest:\n  tag: no tag'
+    found = why_refused(said, Ref("Deployment", "shop", "web", "deployments"))
+    assert found.why == 'admission webhook "validate.kyverno.svc-fail" refuses them: no-latest: tag: no tag'
