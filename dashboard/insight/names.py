@@ -38,7 +38,7 @@ WorkloadRule = Literal[
     "deployment-deadline-exceeded", "deployment-unavailable", "deployment-paused",
     "statefulset-no-service", "workload-waits-for-deletion", "daemonset-misplaced",
     "job-failed", "job-deadline", "job-suspended",
-    "cronjob-invalid", "cronjob-blocked", "cronjob-missed", "cronjob-suspended",
+    "cronjob-invalid", "cronjob-blocked", "cronjob-missed", "cronjob-suspended", "cronjob-short-deadline",
     "autoscaler-no-target", "autoscaler-cannot-scale", "autoscaler-no-metrics", "autoscaler-no-request",
     "autoscaler-some-metrics", "autoscaler-disabled", "autoscaler-at-maximum",
     "budget-blocks", "budget-selects-nothing", "budget-overlap", "budget-cannot-count",

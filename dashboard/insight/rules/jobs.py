@@ -24,6 +24,8 @@ from .workloads import Group, told
 NEWS = timedelta(days=1)
 # Runs of a CronJob that are skipped for a shorter time are what concurrencyPolicy Forbid is for.
 BLOCKED = timedelta(hours=1)
+# Seconds within which a CronJob's controller looks at it.
+IN_TIME = 10
 
 _WHY = {
     "BackoffLimitExceeded": "its pods failed {times}, and its backoffLimit allows no more",
@@ -156,7 +158,7 @@ def _cron(survey: Observed, known: Known, cron: CronJob, ref: Ref) -> Finding | 
     if event is not None and (started is None or event.last_seen is None or started < event.last_seen):
         limit = cron.spec.starting_deadline_seconds
         text = parts(*subject(ref), " missed a scheduled start.")
-        late = f" (startingDeadlineSeconds is {limit})" if limit else ""
+        late = f" (startingDeadlineSeconds is {limit})" if limit is not None else ""
         step = Step(
             f"Check whether the control plane was unavailable, or set a longer deadline{late}.", ref, "events"
         )
@@ -168,7 +170,20 @@ def _cron(survey: Observed, known: Known, cron: CronJob, ref: Ref) -> Finding | 
             )
         evidence = (*reported(event), *schedule)
         return Finding("cronjob-missed", "warn", 32, ref, text, step, evidence, event.last_seen)
-    return None
+    return _short_deadline(cron, ref)
+
+
+def _short_deadline(cron: CronJob, ref: Ref) -> Finding | None:
+    """Kubernetes warns of it (kubernetes.io/docs/concepts/workloads/controllers/cron-jobs, startingDeadlineSeconds)."""
+    limit = cron.spec.starting_deadline_seconds
+    if limit is None or limit >= IN_TIME:
+        return None
+    text = parts(
+        *subject(ref), f" may skip runs: its startingDeadlineSeconds is {limit}, and a start may take {IN_TIME} s."
+    )  # fmt: skip
+    step = Step(f"Set startingDeadlineSeconds to {IN_TIME} or more, or remove it.", ref, "yaml")
+    evidence = stands("spec.startingDeadlineSeconds", str(limit))
+    return Finding("cronjob-short-deadline", "note", 11, ref, text, step, evidence)
 
 
 def _blocked(survey: Observed, known: Known, cron: CronJob, ref: Ref) -> Finding | None:

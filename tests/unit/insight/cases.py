@@ -617,6 +617,11 @@ WORKLOADS: dict[str, Example] = {
         "See why that Job does not end: delete it, and set activeDeadlineSeconds for the next.",
         "status.lastScheduleTime: 2026-02-27 03:00 UTC; a run was due at 2026-02-28 03:00 UTC",
     ),
+    "cronjob-short-deadline": Example(
+        World(("cronjobs", cron(startingDeadlineSeconds=5))), ("cronjobs", "shop", "nightly"), "note",
+        "CronJob nightly in shop may skip runs: its startingDeadlineSeconds is 5, and a start may take 10 s.",
+        "Set startingDeadlineSeconds to 10 or more, or remove it.", "spec.startingDeadlineSeconds: 5",
+    ),
     "cronjob-suspended": Example(
         World(("cronjobs", cron(suspend=True))), ("cronjobs", "shop", "nightly"), "note",
         "CronJob nightly in shop is suspended: it starts no Jobs.",
