@@ -40,6 +40,7 @@ RULES: tuple[Rule, ...] = (
     nodes.under_pressure,
     nodes.cordoned,
     nodes.versions,
+    nodes.reported,
     storage.claims,
     storage.volumes,
     webhooks.without_service,
@@ -69,7 +70,7 @@ READ = frozenset(
 ACCESS = frozenset({"rolebindings", "clusterrolebindings", "roles", "clusterroles", "serviceaccounts"})
 # The rules about objects that have no namespace look at nothing else.
 _ALONE: dict[str, tuple[Rule, ...]] = {
-    "nodes": (nodes.unready, nodes.under_pressure, nodes.cordoned, nodes.versions),
+    "nodes": (nodes.unready, nodes.under_pressure, nodes.cordoned, nodes.versions, nodes.reported),
     "namespaces": (apiservices.unavailable, namespaces.stuck),
     APISERVICES.key: (apiservices.unavailable,),
     "persistentvolumes": (storage.volumes,),

@@ -59,8 +59,8 @@ StorageRule = Literal[
 
 ClusterRule = Literal[
     "node-silent", "node-not-ready", "node-memory-pressure", "node-disk-pressure", "node-pid-pressure",
-    "node-network-unavailable", "node-cordoned", "node-version-skew", "node-version-ahead", "namespace-stuck",
-    "apiservice-unavailable", "webhook-unreachable", "binding-no-role", "binding-no-account",
+    "node-network-unavailable", "node-condition", "node-cordoned", "node-version-skew", "node-version-ahead",
+    "namespace-stuck", "apiservice-unavailable", "webhook-unreachable", "binding-no-role", "binding-no-account",
 ]  # fmt: skip
 
 BuiltInRule = PodRule | WorkloadRule | NetworkRule | StorageRule | ClusterRule

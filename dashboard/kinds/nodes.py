@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from .base import GVR, Cell, Detail, Fact, Found, Kind, Row, State
@@ -90,6 +92,13 @@ _TROUBLE = {
     "NetworkUnavailable": "network unavailable",
 }
 
+# Of conditions that others set, what their names say of True: of node-problem-detector (config/ and
+# docs/ of its repository) a fault, of agents of cloud providers that a part is ready. Any other name tells nothing.
+_FAULT = re.compile(
+    r"(?:^(?:Frequent|Corrupt)|(?:Deadlock|ReadonlyFilesystem|Problem|Unhealthy|Pressure|NotReady|Shutdown|ErrorFatal)$)"
+)
+_SOUND = re.compile(r"(?<!Not)(?:Ready|Healthy)$")
+
 # What a taint does to pods that do not tolerate it.
 _EFFECTS = {
     "NoSchedule": "pods that do not tolerate it are not scheduled here; running ones stay",
@@ -132,11 +141,26 @@ def judge(node: Node) -> tuple[State, str]:
     if ready.status != "True":
         return "bad", ready.message or "not ready"
     troubles = [words for type_, words in _TROUBLE.items() if condition_true(found, type_)]
+    troubles += [one.type if one.status == "True" else f"not {one.type}" for one in reported(node)]
     if node.spec.unschedulable:
         troubles.append("cordoned")
     if troubles:
         return "warn", listed(troubles)
     return ("info", "being deleted") if node.metadata.deletion_timestamp is not None else ("ok", "")
+
+
+def reported(node: Node) -> list[ObjectCondition]:
+    """The conditions by which others than the kubelet and the network plug-in say that something is wrong with it."""
+    return [
+        one
+        for one in node.status.conditions or ()
+        if one.type != "Ready"
+        and one.type not in _TROUBLE
+        and (
+            (one.status == "True" and _FAULT.search(one.type))
+            or (one.status == "False" and _SOUND.search(one.type))
+        )
+    ]
 
 
 def row(node: Node) -> Row:
@@ -202,7 +226,10 @@ def detail(node: Node) -> Detail:
         Fact("Kernel", info.kernel_version, info.architecture),
         Fact("Container runtime", info.container_runtime_version),
     ]
-    judged = conditions(status.conditions, bad_when_true=frozenset(_TROUBLE))
+    types = frozenset(one.type for one in status.conditions or ())
+    faults = frozenset(type_ for type_ in types if type_ in _TROUBLE or _FAULT.search(type_))
+    untold = frozenset(type_ for type_ in types - faults if not _SOUND.search(type_))
+    judged = conditions(status.conditions, bad_when_true=faults, neutral=untold)
     return page(meta, f"{what}: {word}", facts, reason=reason, conditions=judged)
 
 

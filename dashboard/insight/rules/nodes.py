@@ -9,9 +9,11 @@ from datetime import timedelta
 from dashboard.insight.finding import Finding, Known, Step, because_of, stands, subject
 from dashboard.insight.names import ClusterRule
 from dashboard.insight.observed import Observed
-from dashboard.insight.words import parts
+from dashboard.insight.words import code, parts
 from dashboard.kinds.base import Ref
 from dashboard.kinds.nodes import Node
+from dashboard.kinds.nodes import reported as faults
+from dashboard.kinds.rows import shorten
 
 # A machine that has just joined is not ready at once.
 JOINING = timedelta(minutes=2)
@@ -89,6 +91,25 @@ def under_pressure(survey: Observed, known: Known) -> Iterator[Finding]:
                 ref, since = _ref(node), condition.last_transition_time
                 text, step = parts(*subject(ref), f" {how}."), Step(text_step, ref)
                 yield Finding(rule, "warn", 58, ref, text, step, because_of(condition), since)
+
+
+def reported(survey: Observed, known: Known) -> Iterator[Finding]:
+    """What others than the kubelet say of it in conditions of their own, as node-problem-detector does."""
+    for node in survey.all("nodes"):
+        for condition in faults(node):
+            ref, named = _ref(node), code(condition.type)
+            said = shorten(condition.message or condition.reason).rstrip(".")
+            fault = (named,) if condition.status == "True" else (named, " is False")
+            text = parts(*subject(ref), " reports a fault: ", *fault, f" ({said})." if said else ".")
+            step = Step(
+                "Look at its machine and its events: what watches the node sets this condition.",
+                ref,
+                "events",
+            )
+            yield Finding(
+                "node-condition", "warn", 55, ref, text, step, because_of(condition), condition.last_transition_time,
+                shared=condition.type,
+            )  # fmt: skip
 
 
 def cordoned(survey: Observed, known: Known) -> Iterator[Finding]:

@@ -169,10 +169,18 @@ def evicted(case: Case) -> Trouble | None:
         text = "Look at the node; the failed pod can be deleted."
     since = case.since("Ready")
     evidence = (*stands("status.reason", status.reason), *stands("status.message", message))
+    because = (case.node,) if named and _still_short(case) else ()
     return Trouble(
         "pod-evicted", _fading(case, "warn"), 25, "was evicted", "were evicted", rest, case.look(text, "delete"),
-        evidence, since, because=(case.node,) if named else (), shared=f"evicted:{case.pod.spec.node_name}",
+        evidence, since, because=because, shared=f"evicted:{case.pod.spec.node_name}",
     )  # fmt: skip
+
+
+def _still_short(case: Case) -> bool:
+    """Whether its node is under pressure now: what else is wrong there has evicted nothing."""
+    node = case.survey.objects.get("nodes", "", case.pod.spec.node_name)
+    found = (node.status.conditions or ()) if node is not None else ()
+    return any(one.type.endswith("Pressure") and one.status == "True" for one in found)
 
 
 def rejected(case: Case) -> Trouble | None:

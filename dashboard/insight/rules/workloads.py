@@ -42,6 +42,9 @@ SETTLING = timedelta(minutes=1)
 OUTAGE = 85
 KEEPERS = ("deployments", "statefulsets", "daemonsets")
 
+# What is wrong with a node and explains no trouble of its pods.
+_BESIDES = ("node-version-skew", "node-version-ahead", "node-condition")
+
 Group = Sequence[tuple[Pod, Trouble]]
 
 
@@ -340,7 +343,11 @@ def _causes(known: Known, group: Group) -> list[Finding]:
     one unexplained.
     """
     found = [
-        [known[ref] for ref in trouble.because if ref in known and known[ref].severity != "note"]
+        [
+            known[ref]
+            for ref in trouble.because
+            if ref in known and known[ref].severity != "note" and known[ref].rule not in _BESIDES
+        ]
         for _, trouble in group
     ]
     causes = {one.ref: one for each in found for one in each}

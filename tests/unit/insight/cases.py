@@ -936,6 +936,10 @@ CLUSTER: dict[str, Example] = {
     "node-network-unavailable": _machine(
         "NetworkUnavailable", "has no working network", "Look at the network plug-in's pod on it."
     ),
+    "node-condition": Example(
+        _pressed("KernelDeadlock"), NODE, "warn", "Node node-1 reports a fault: KernelDeadlock (kubelet says so).",
+        "Look at its machine and its events: what watches the node sets this condition.", "Condition KernelDeadlock: True",
+    ),
     "node-cordoned": Example(
         World(("nodes", node(unschedulable=True))), NODE, "warn", "Node node-1 is cordoned: no new pods are scheduled on it.",
         "Uncordon it when the work on it is done.", "spec.unschedulable: true",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -12,6 +13,9 @@ from dashboard.insight.rules.pod_creation import why_refused
 from dashboard.insight.words import text_of
 from dashboard.kinds.base import Ref
 from dashboard.kinds.catalogue import APISERVICES
+from dashboard.kinds.nodes import NODES
+from dashboard.kinds.nodes import detail as node_page
+from dashboard.kinds.nodes import judge as judge_node
 
 from .cases import autoscaler, claim, cron, storage_class
 from .world import NOW, World, ago, condition, deployment, endpoints, event, ingress, meta, node, pod, service
@@ -634,3 +638,53 @@ def test_a_policy_is_quoted_from_its_name_on(before: str) -> None:
     said = f'admission webhook "validate.kyverno.svc-fail" denied the request: \n\n{before}no-latest:\n  tag: no tag'
     found = why_refused(said, Ref("Deployment", "shop", "web", "deployments"))
     assert found.why == 'admission webhook "validate.kyverno.svc-fail" refuses them: no-latest: tag: no tag'
+
+
+@pytest.mark.parametrize(
+    ("type_", "status", "fault"),
+    [
+        ("KernelDeadlock", "True", "KernelDeadlock"),
+        ("ReadonlyFilesystem", "True", "ReadonlyFilesystem"),
+        ("FrequentKubeletRestart", "True", "FrequentKubeletRestart"),
+        ("KubeletUnhealthy", "True", "KubeletUnhealthy"),
+        ("StorageReady", "False", "StorageReady is False"),
+        ("KernelDeadlock", "False", ""),
+        ("FrequentKubeletRestart", "Unknown", ""),
+        ("StorageReady", "True", ""),
+        ("EtcdIsVoter", "True", ""),
+        ("EtcdIsVoter", "False", ""),
+    ],
+)
+def test_conditions_of_a_node_that_others_set_are_judged_by_their_names(
+    type_: str, status: str, fault: str
+) -> None:
+    made = node(conditions=[condition(type_, status, "Why", "what it saw")])
+    world = World(("nodes", made))
+    said = (
+        [("warn", "node-condition", f"Node node-1 reports a fault: {fault} (what it saw).")] if fault else []
+    )
+    assert told(world) == said
+    shown = NODES.decode_object(json.dumps(made).encode())
+    state, why = judge_node(shown)
+    assert (state, bool(why)) == (("warn", True) if fault else ("ok", False))
+    (judged,) = (one for one in node_page(shown).conditions if one.type == type_)
+    assert judged.state == (
+        "bad" if fault else "warn" if "Kubelet" in type_ and status == "Unknown" else "ok"
+    )
+
+
+@pytest.mark.parametrize(
+    ("also", "follows"),
+    [
+        ([condition("KernelDeadlock", "True")], None),
+        ([condition("MemoryPressure", "True"), condition("KernelDeadlock", "True")], "Node"),
+    ],
+)
+def test_an_eviction_follows_only_from_what_evicts(also: list[dict[str, str]], follows: str | None) -> None:
+    low = "The node was low on resource: memory."
+    gone = pod(owner=None, phase="Failed", ready=False, reason="Evicted", message=low)
+    gone["status"]["conditions"] = [condition("Ready", "False", since=ago(minutes=5))]
+    for spec in ({}, {"unschedulable": True}):
+        found = findings(World(("pods", gone), ("nodes", node(conditions=also, **spec))), NOW)
+        (evicted,) = (one for one in found if one.rule == "pod-evicted")
+        assert (evicted.follows and evicted.follows.kind) == follows
