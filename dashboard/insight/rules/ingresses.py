@@ -93,6 +93,16 @@ def _behind(survey: Observed, known: Known, ref: Ref, place: str, backend: Servi
         evidence = (*evidence, Evidence(f"Ports of Service {name}", has or "none", to))
         return Finding("ingress-no-port", "bad", 74, ref, text, step, evidence)
     cause = known.get(Ref("Service", ref.namespace, name, "services"))
+    if cause is not None and cause.rule == "service-external-name" and cause.severity != "note":
+        text = parts(
+            *subject(ref),
+            f" reaches nothing at {place}: Service ",
+            code(name),
+            " stands for a name without an address.",
+        )
+        return Finding(
+            "ingress-no-endpoint", cause.severity, cause.weight, ref, text, evidence=evidence
+        ).following(cause)
     dead = next((ends.dead for ends in port_ends(survey, service) if _is(ends.port, backend)), False)
     if cause is None or not (cause.rule in _NOBODY or dead):
         return None

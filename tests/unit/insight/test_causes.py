@@ -688,3 +688,14 @@ def test_an_eviction_follows_only_from_what_evicts(also: list[dict[str, str]], f
         found = findings(World(("pods", gone), ("nodes", node(conditions=also, **spec))), NOW)
         (evicted,) = (one for one in found if one.rule == "pod-evicted")
         assert (evicted.follows and evicted.follows.kind) == follows
+
+
+def test_an_ingress_follows_from_a_service_that_stands_for_none() -> None:
+    alias = service(selector={}, type="ExternalName", externalName="gone.shop.svc.cluster.local")
+    found = findings(World(("services", alias), ("ingresses", ingress("web"))), NOW)
+    assert [(one.rule, one.follows and one.follows.kind) for one in found] == [
+        ("service-external-name", None), ("ingress-no-endpoint", "Service"),
+    ]  # fmt: skip
+    assert text_of(found[1].text) == (
+        "Ingress shop in shop reaches nothing at shop.example/web: Service web stands for a name without an address."
+    )
