@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from dashboard.insight.finding import Evidence, Severity, Trouble, because_of, reported, stands
+from dashboard.insight.finding import Evidence, Severity, Step, Trouble, because_of, reported, stands
 from dashboard.insight.pod_health import RECENT, resize_held
-from dashboard.insight.words import code, parts
+from dashboard.insight.words import Parts, code, parts
 from dashboard.kinds.events import Event
+from dashboard.kinds.podspec import Resources
 from dashboard.kinds.podstatus import ContainerStatus, Terminated
 from dashboard.kinds.rows import listed, plural, shorten
 
@@ -105,12 +106,7 @@ def out_of_memory(case: Case) -> Trouble | None:
             continue
         if _recovered(case, status, ended):
             continue
-        limit = _memory_limit(case, status)
-        # Without a limit of its own it is the node that ran out of memory.
-        bound = f"its limit of {limit}" if limit else "its node had available"
-        rest = parts(": container ", code(status.name), f" used more memory than {bound}")
-        text = "Raise the memory limit" if limit else "Set a memory request and limit that fit"
-        step = case.log_step(f"{text}, or find out in its log what uses the memory.", status)
+        rest, step, limit = too_much_memory(case, status)
         evidence = (*ended_as(status, ended), *stands("resources.limits.memory", limit or "not set"))
         severity: Severity = "warn" if status.ready else "bad"
         weight = 40 if status.ready else 68
@@ -119,6 +115,26 @@ def out_of_memory(case: Case) -> Trouble | None:
             case.trouble_since(status, ended), case.log(status),
         )  # fmt: skip
     return None
+
+
+def too_much_memory(case: Case, status: ContainerStatus) -> tuple[Parts, Step, str]:
+    """Of a container that was OOMKilled: what it exceeded, what to do, and the limit, or ""."""
+    spec = case.spec_of(status)
+    own, of_pod = _memory_limit(spec.resources if spec else None), _memory_limit(case.pod.spec.resources)
+    # Without any limit it is the node that ran out of memory.
+    used, bound, text = (
+        "used more memory",
+        "its node had available",
+        "Set a memory request and limit that fit",
+    )
+    if own:
+        bound, text = f"its limit of {own}", "Raise the memory limit"
+    elif of_pod:  # which is for all of its containers together
+        used, bound = "was killed, as the pod used more memory", f"its limit of {of_pod}"
+        text = "Raise the memory limit of the pod"
+    rest = parts(": container ", code(status.name), f" {used} than {bound}")
+    step = case.log_step(f"{text}, or find out in its log what uses the memory.", status)
+    return rest, step, own or of_pod
 
 
 def _recovered(case: Case, status: ContainerStatus, ended: Terminated) -> bool:
@@ -131,10 +147,8 @@ def _recovered(case: Case, status: ContainerStatus, ended: Terminated) -> bool:
     return was_ready or case.older(ended.finished_at, RECENT)
 
 
-def _memory_limit(case: Case, status: ContainerStatus) -> str:
-    spec = case.spec_of(status)
-    limits = (spec.resources.limits if spec and spec.resources else None) or {}
-    return limits.get("memory", "")
+def _memory_limit(resources: Resources | None) -> str:
+    return ((resources.limits if resources else None) or {}).get("memory", "")
 
 
 def init_fails(case: Case) -> Trouble | None:

@@ -18,6 +18,7 @@ from dashboard.kinds.rows import plural
 from dashboard.kinds.schedules import never_runs, next_run
 
 from .pod_creation import refused
+from .termination import READ_LOG
 from .workloads import Group, told
 
 # A Job that failed longer ago is still warning, but no news.
@@ -100,7 +101,10 @@ def _failed(survey: Observed, job: Job, ref: Ref, because: ObjectCondition, grou
     if ended:
         last, trouble = max(ended, key=lambda one: str(one[1].since))
         rest = parts("; the last: ", *unled(trouble.rest)) if trouble.rest else ()
-        step = replace(trouble.step, text="Read the log of its last pod; a failed Job is not retried.")
+        todo = f"{trouble.step.text} A failed Job is not retried."
+        if trouble.step.text == READ_LOG:
+            todo = "Read the log of its last pod; a failed Job is not retried."
+        step = replace(trouble.step, text=todo)
         evidence, log = (*evidence, *trouble.evidence), trouble.log
         pod = Ref("Pod", last.metadata.namespace, last.metadata.name, "pods")
     text = parts(*subject(ref), f" failed: {why}", *rest, ".")

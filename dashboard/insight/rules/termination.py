@@ -12,9 +12,11 @@ from dashboard.insight.words import Parts, code, parts
 from dashboard.kinds.rows import listed, shorten
 
 from .case import Case
+from .containers import too_much_memory
 from .exits import ended_as, exits
 
 ENDING = timedelta(minutes=2)
+READ_LOG = "Read its log to see why."
 
 # What the kubelet says about an eviction (pkg/kubelet/eviction/helpers.go).
 _LOW = re.compile(r"low on resource: ([\w-]+(?:\.[\w-]+)*)")
@@ -238,9 +240,12 @@ def failed(case: Case) -> Trouble | None:
     for container, _ in case.containers():
         ended = container.state.terminated
         if ended is not None and ended.exit_code:
-            step = case.log_step("Read its log to see why.", container)
+            step = case.log_step(READ_LOG, container)
             evidence = (*ended_as(container, ended), *said)
             rest = parts(": ", *exits(container, ended))
+            if ended.reason == "OOMKilled":
+                rest, step, limit = too_much_memory(case, container)
+                evidence = (*evidence, *stands("resources.limits.memory", limit or "not set"))
             severity: Severity = _fading(case, "warn") if _kept_running(case) else "bad"
             return Trouble(
                 "pod-failed", severity, 45, "failed", "failed", rest, step, evidence, since, case.log(container)

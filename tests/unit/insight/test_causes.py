@@ -18,7 +18,21 @@ from dashboard.kinds.nodes import detail as node_page
 from dashboard.kinds.nodes import judge as judge_node
 
 from .cases import autoscaler, claim, cron, storage_class
-from .world import NOW, World, ago, condition, deployment, endpoints, event, ingress, meta, node, pod, service
+from .world import (
+    NOW,
+    World,
+    ago,
+    condition,
+    deployment,
+    ended,
+    endpoints,
+    event,
+    ingress,
+    meta,
+    node,
+    pod,
+    service,
+)
 
 
 def told(world: World) -> list[tuple[str, str, str]]:
@@ -699,3 +713,46 @@ def test_an_ingress_follows_from_a_service_that_stands_for_none() -> None:
     assert text_of(found[1].text) == (
         "Ingress shop in shop reaches nothing at shop.example/web: Service web stands for a name without an address."
     )
+
+
+@pytest.mark.parametrize(
+    ("of_container", "of_pod", "said", "step"),
+    [
+        ("64Mi", "1Gi", "container app used more memory than its limit of 64Mi", "Raise the memory limit, or"),
+        (
+            "", "1Gi", "container app was killed, as the pod used more memory than its limit of 1Gi",
+            "Raise the memory limit of the pod, or",
+        ),
+        ("", "", "container app used more memory than its node had available", "Set a memory request and limit"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("phase", ["Running", "Failed"])
+def test_whose_limit_was_exceeded_is_told_also_of_a_failed_pod(
+    of_container: str, of_pod: str, said: str, step: str, phase: str
+) -> None:
+    resources = {"resources": {"limits": {"memory": of_container}}} if of_container else {}
+    made = pod(
+        owner=None, phase=phase, ready=False, state=ended(137, "OOMKilled"), restarts=1, container=resources
+    )
+    made["spec"] |= {"restartPolicy": "Never", "resources": {"limits": {"memory": of_pod}} if of_pod else {}}
+    (found,) = findings(World(("pods", made)), NOW)
+    assert text_of(found.text).endswith(f": {said}.")
+    assert found.step.text.startswith(step)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "step"),
+    [
+        (1, "Error", "Read the log of its last pod; a failed Job is not retried."),
+        (
+            137, "OOMKilled", "Set a memory request and limit that fit, or find out in its log what uses the memory. "
+            "A failed Job is not retried.",
+        ),
+    ],
+)  # fmt: skip
+def test_a_failed_job_says_what_mends_it(code: int, reason: str, step: str) -> None:
+    last = pod(owner=("Job", "load"), phase="Failed", ready=False, state=ended(code, reason))
+    over = [condition("Failed", "True", "BackoffLimitExceeded")]
+    job = {"metadata": meta("load"), "spec": {"backoffLimit": 0}, "status": {"failed": 1, "conditions": over}}
+    (found,) = findings(World(("pods", last), ("jobs", job)), NOW)
+    assert (found.rule, found.step.text) == ("job-failed", step)
