@@ -300,6 +300,8 @@ def stays_ended(case: Case, status: ContainerStatus) -> bool:
 
 def outlived(case: Case) -> Trouble | None:
     """Its work is done, or has failed, and the pod does not end, as another container of it runs on: a proxy mostly."""
+    if case.pod.spec.restart_policy == "Always":
+        return None  # a container of it may end for good by a restartPolicy of its own: the pod is to run on
     names = {one.name for one in case.pod.spec.containers or ()}
     every = [status for status, _ in case.containers() if status.name in names]
     over = [status for status in every if stays_ended(case, status)]

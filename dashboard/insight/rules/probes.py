@@ -8,10 +8,11 @@ from dashboard.insight.finding import Evidence, LogWish, Step, Trouble, because_
 from dashboard.insight.names import PodRule
 from dashboard.insight.words import Parts, code, parts
 from dashboard.kinds.podspec import Probe
-from dashboard.kinds.podstatus import ContainerStatus
+from dashboard.kinds.podstatus import ContainerStatus, Terminated
 
 from .case import Case
 from .containers import probe_failed, stays_ended
+from .exits import ended_as, exits
 from .probeanswers import answer, because
 
 # A start takes a while.
@@ -39,8 +40,10 @@ def stays_unready(case: Case) -> Trouble | None:
         return None
     if not case.older(ready.last_transition_time, UNREADY):
         return None
-    if any(stays_ended(case, status) for status, must_end in case.containers() if not must_end):
-        return None  # whose work ends needs no traffic; the pod never is ready again
+    over = (status for status, must_end in case.containers() if not must_end and stays_ended(case, status))
+    if (status := next(over, None)) is not None:
+        # Whose work ends needs no traffic; the pod never is ready again.
+        return _ended_for_good(case, status) if case.pod.spec.restart_policy == "Always" else None
     rule, rest, step, proof, log = _why(case)
     evidence = (*proof, *because_of(ready))
     one, many = "gets no traffic", "get no traffic"
@@ -48,6 +51,24 @@ def stays_unready(case: Case) -> Trouble | None:
         one, many = "is not ready", "are not ready"
     return Trouble(
         rule, "warn", 46, one, many, rest, step, evidence, ready.last_transition_time, log
+    )  # fmt: skip
+
+
+def _ended_for_good(case: Case, status: ContainerStatus) -> Trouble:
+    """By a restartPolicy of its own; the pod, which is to run on, is ready only while all of its containers are."""
+    spec, ended = case.spec_of(status), status.state.terminated or Terminated()
+    how = exits(status, ended) if ended.exit_code else ("container ", code(status.name), " has completed")
+    policy = spec.restart_policy if spec else ""
+    rest = parts(": ", *how, f", and its restartPolicy {policy} does not start it again")
+    step = case.log_step("Read its log to see why, and remove its restartPolicy if it should run on.", status)
+    if not ended.exit_code:
+        step = case.look(
+            "Make it an init container, or a Job: the pod is ready only while all its containers run."
+        )
+    evidence = (*ended_as(status, ended), *because_of(case.condition("Ready")))
+    return Trouble(
+        "pod-not-ready", "warn", 46, "gets no traffic", "get no traffic", rest, step, evidence, ended.finished_at,
+        case.log(status) if ended.exit_code else None,
     )  # fmt: skip
 
 

@@ -756,3 +756,27 @@ def test_a_failed_job_says_what_mends_it(code: int, reason: str, step: str) -> N
     job = {"metadata": meta("load"), "spec": {"backoffLimit": 0}, "status": {"failed": 1, "conditions": over}}
     (found,) = findings(World(("pods", last), ("jobs", job)), NOW)
     assert (found.rule, found.step.text) == ("job-failed", step)
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "step"),
+    [
+        (0, "container once has completed", "Make it an init container, or a Job:"),
+        (3, "container once exits with code 3, application error", "Read its log to see why, and remove"),
+    ],
+)
+def test_a_container_that_ends_for_good_by_its_own_policy_keeps_the_pod_from_being_ready(
+    code: int, said: str, step: str
+) -> None:
+    over = [condition("PodScheduled", "True"), condition("Ready", "False", since=ago(minutes=30))]
+    made = pod(owner=None, ready=False, conditions=over)
+    (app,) = made["status"]["containerStatuses"]
+    once = app | {"name": "once", "ready": False, "state": ended(code, hours=1)}
+    made["status"]["containerStatuses"] = [app | {"ready": True}, once]
+    made["spec"]["restartPolicy"] = "Always"
+    made["spec"]["containers"].append({"name": "once", "image": "x", "restartPolicy": "Never"})
+    (found,) = findings(World(("pods", made)), NOW)
+    assert text_of(found.text) == (
+        f"Pod web-1 in shop gets no traffic: {said}, and its restartPolicy Never does not start it again."
+    )
+    assert found.step.text.startswith(step)
