@@ -97,7 +97,7 @@ def _compare(path: str, old: Any, new: Any, found: list[FieldChange]) -> None:
         words = _words(old), _words(new)
         # Two values of one size, or two long ones that begin alike.
         found.append(
-            (path, *words) if words[0] != words[1] else (path, words[0], f"{words[1]}, but another one")
+            (path, *words) if words[0] != words[1] else (path, words[0], f"{words[1]}, a different value")
         )
         return
     for key in [*earlier, *(key for key in later if key not in earlier)]:
@@ -148,7 +148,7 @@ def _words(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case Size():
-            return f"{int(value):,} bytes"
+            return f"{int(value):,} byte{'' if value == 1 else 's'}"
         case datetime():
             return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         case msgspec.Struct():

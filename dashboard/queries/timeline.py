@@ -21,8 +21,8 @@ from .bounds import chosen_of, text_of
 from .seenclusters import context_in
 
 PAGE = 100
-READ = 3 * PAGE  # rows for a page: several may be one moment, or none
-LOOKED = 20_000  # rows that a page looks through for what fits a filter
+READ = 3  # rows for an entry of a page: several may be one moment, or none
+LOOKED = 200  # rows that it looks through for an entry of a page that fits a filter
 CHANGE_WORDS = {
     "": "Changes and warnings",
     "all": "Everything",
@@ -35,7 +35,7 @@ CHANGE_WORDS = {
 _REPORTED = ("status.", "columns[", "metadata.finalizers", "metadata.ownerReferences", "spec.claimRef")
 _ASSIGNED = frozenset({"spec.nodeName", "spec.volumeName"})
 # And of an object that a controller manages, what that controller writes, or the API server when a pod gets its node
-# (the admission plugin PodTopologyLabels).
+# (the admission plugin PodTopologyLabels), or what notes something on each pod (a network plugin its address).
 DELETION = frozenset({"metadata.deletionTimestamp", "metadata.deletionGracePeriodSeconds"})
 _PLACE = frozenset({f"metadata.labels[topology.kubernetes.io/{place}]" for place in ("region", "zone")})
 _MANAGED = DELETION | _PLACE | {"spec.replicas"}
@@ -75,9 +75,10 @@ class Watched:
 @dataclass(frozen=True)
 class TimelineQuery:
     """What an address asks for: of all namespaces or of some, of a kind, of an object. ``type`` is a key of CHANGE_WORDS:
-    without one, what somebody asked for and what warns.
+    without one, what somebody asked for and what warns, or without ``warnings`` only the former.
 
-    ``uid``: of the object, where its kind may not have been known yet when something of it was recorded.
+    ``most``: entries of a page. ``uid``: of the object, where its kind may not have been known yet when something of it
+    was recorded.
     """
 
     namespaces: tuple[str, ...] = ()
@@ -88,6 +89,8 @@ class TimelineQuery:
     before: datetime | None = None
     since: datetime | None = None
     uid: str = ""
+    warnings: bool = True
+    most: int = PAGE
 
     @classmethod
     def read(cls, params: QueryDict) -> TimelineQuery:
@@ -149,8 +152,8 @@ def timeline_read(
     edge = max((each for each in (read_to, done_to) if each is not None), default=None)
     moments = [each for each in (*happened, *done) if edge is None or each.at >= edge]
     moments.sort(key=lambda each: (each.at, each.key), reverse=True)
-    older = moments[PAGE - 1].at if len(moments) > PAGE else edge
-    return Timeline(tuple(moments[:PAGE]), older, tuple(_watched(context, query)))
+    older = moments[query.most - 1].at if len(moments) > query.most else edge
+    return Timeline(tuple(moments[: query.most]), older, tuple(_watched(context, query)))
 
 
 def _happenings(
@@ -177,6 +180,8 @@ def _happenings(
     match query.type:
         case "":
             rows = rows.filter(notable)
+            if not query.warnings:
+                rows = rows.exclude(type=TimelineEvent.Type.EVENT)
         case "event":
             rows = rows.filter(type=TimelineEvent.Type.EVENT)
         case "object" | "spec":
@@ -185,9 +190,10 @@ def _happenings(
     if looked_to is not None:
         rows = rows.filter(at__gte=looked_to)
     # Each part by an index of its own: a database looks through everything for what is one or the other.
-    read = {row.pk: row for part in parts for row in rows.filter(part).order_by("-at", "-id")[:READ]}
-    found = sorted(read.values(), key=lambda row: (row.at, row.pk), reverse=True)[:READ]
-    edge = found[-1].at if len(found) == READ else looked_to
+    most = READ * query.most
+    read = {row.pk: row for part in parts for row in rows.filter(part).order_by("-at", "-id")[:most]}
+    found = sorted(read.values(), key=lambda row: (row.at, row.pk), reverse=True)[:most]
+    edge = found[-1].at if len(found) == most else looked_to
     return _grouped(found, asked=query.type in ("", "spec")), edge
 
 
@@ -198,7 +204,8 @@ def _looked_to(context: str, query: TimelineQuery, oldest: datetime) -> datetime
         rows = rows.filter(notable=True)  # they have an index of their own
     if query.before:
         rows = rows.filter(at__lt=query.before)
-    return next(iter(rows.order_by("-at").values_list("at", flat=True)[LOOKED : LOOKED + 1]), None)
+    looked = LOOKED * query.most
+    return next(iter(rows.order_by("-at").values_list("at", flat=True)[looked : looked + 1]), None)
 
 
 def asked_for(path: str, before: str, *, managed: bool = False) -> bool:
@@ -207,7 +214,8 @@ def asked_for(path: str, before: str, *, managed: bool = False) -> bool:
     """
     if before and path in DELETION:
         return False  # it was being deleted before: the kubelet says that it may go now
-    return not (path.startswith(_REPORTED) or path in _ASSIGNED or (managed and path in _MANAGED))
+    reported = path.startswith(_REPORTED) or path in _ASSIGNED
+    return not (reported or (managed and (path in _MANAGED or path.startswith("metadata.annotations["))))
 
 
 def _asked(query: TimelineQuery) -> Q:
@@ -306,8 +314,9 @@ def _done_here(
         rows = rows.filter(plural=query.plural)
     if query.name:
         rows = rows.filter(name=query.name)
-    found = list(rows.order_by("-at", "-id")[:READ])
-    return list(map(_entry, found)), found[-1].at if len(found) == READ else None
+    most = READ * query.most
+    found = list(rows.order_by("-at", "-id")[:most])
+    return list(map(_entry, found)), found[-1].at if len(found) == most else None
 
 
 def of_kinds(visible: Mapping[str, Visible]) -> Q:

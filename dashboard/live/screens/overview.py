@@ -54,6 +54,7 @@ from .detail.lastlines import last_lines
 from .detail.piece import Rereading
 from .events import event_rows
 from .problems import Logs, problem_rows
+from .recent import RecentChanges
 from .usage import COLUMNS
 
 PROBLEMS, EVENTS, CHANGES = 6, 10, 6
@@ -83,6 +84,7 @@ class OverviewScreen(Screen):
         self.usage = UsageRights()
         self.trouble: ClusterError | None = None
         self.changed: Callable[[], None] | None = None
+        self.recent = RecentChanges(self.session, self.chosen or ())
         self._logs: Logs = {}
         self._asked: Hashable = None
         self._no_logs: frozenset[str] = frozenset()  # namespaces whose logs may not be read
@@ -115,6 +117,7 @@ class OverviewScreen(Screen):
         except ClusterError as error:
             self.trouble = error
         await self._judge()
+        await self.recent.read()
         self._wanted = _wishes(self._wrong)
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_SECONDS):  # who looks longer gets them later
@@ -136,11 +139,13 @@ class OverviewScreen(Screen):
 
     def open(self, changed: Callable[[], None]) -> None:
         self.changed = changed
+        self.recent.open(changed)
         if self._wanted and self._asked is None:
             self._rereading.soon()
 
     def close(self) -> None:
         self.changed = None
+        self.recent.close()
         self._rereading.stop()
         self._judging.stop()
 
@@ -169,6 +174,7 @@ class OverviewScreen(Screen):
                 ),
                 "problems-none": self._none("problems", JUDGED, "No issues need attention.", "done"),
                 "changes-none": self._none("changes", (*WORKLOADS, "pods"), "Nothing is changing.", "ok"),
+                "recent-none": self.recent.none(),
                 "events-none": self._none(
                     "events", ("events",), "No events: Kubernetes keeps them for about an hour."
                 ),
@@ -179,6 +185,7 @@ class OverviewScreen(Screen):
             lists={
                 "problems": problem_rows(self.runtime, shown, self._logs),
                 "changes": {row["id"]: render.partial("change", row) for row in changing[:CHANGES]},
+                "recent": self.recent.rows(),
                 "events": event_rows(self.runtime, events),
             },
             charts={"replicas": replicas_chart(steps)},
@@ -455,7 +462,12 @@ class OverviewScreen(Screen):
         }
 
     def context(self) -> Mapping[str, Any]:
-        return {"events_url": list_url(self.runtime, "events"), "pods_url": list_url(self.runtime, "pods")}
+        timeline = reverse("timeline", args=[self.runtime.cluster.slug])
+        return {
+            "timeline_url": timeline,
+            "events_url": list_url(self.runtime, "events"),
+            "pods_url": list_url(self.runtime, "pods"),
+        }
 
 
 def _wishes(wrong: Sequence[Problem]) -> tuple[LogWish, ...]:

@@ -38,11 +38,12 @@ GAP_SECONDS = 150  # a mark is renewed every minute: shorter holes may be none
 class TimelineReader:
     """A page of the timeline; reads it anew when something was written."""
 
-    def __init__(self, sight: Sight, query: TimelineQuery) -> None:
+    def __init__(self, sight: Sight, query: TimelineQuery, *, pace: float = PACE_SECONDS) -> None:
         self.found = Timeline()
         self._sight = sight
         self._runtime = sight.cluster
         self._query = query
+        self._pace = pace
         self._changed: Callable[[], None] | None = None
         self._unsubscribe: Callable[[], None] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -77,7 +78,7 @@ class TimelineReader:
             self._task = asyncio.create_task(self._again())
 
     async def _again(self) -> None:
-        await asyncio.sleep(PACE_SECONDS)  # what is written in the meantime is read with it
+        await asyncio.sleep(self._pace)  # what is written in the meantime is read with it
         before = self.found
         await self.read()
         if self.found != before and self._changed is not None:

@@ -138,7 +138,7 @@ def test_a_configmaps_values_are_only_sizes() -> None:
 
 def test_another_value_of_the_same_size_is_a_change() -> None:
     old, new = decoded("configmaps", data={"A": "on "}), decoded("configmaps", data={"A": "off"})
-    assert field_changes(old, new) == [("data[A]", "3 bytes", "3 bytes, but another one")]
+    assert field_changes(old, new) == [("data[A]", "3 bytes", "3 bytes, a different value")]
     assert field_changes(old, decoded("configmaps", data={"A": "on "})) == []
 
 
@@ -151,9 +151,9 @@ def test_of_literal_values_of_variables_and_of_commands_it_is_the_size() -> None
 
     at = "spec.template.spec.containers[main]"
     assert field_changes(with_value("canary-one"), with_value("canary-two")) == [
-        (f"{at}.args[1]", "21 bytes", "21 bytes, but another one"),
-        (f"{at}.env[P].value", "10 bytes", "10 bytes, but another one"),
-        (f"{at}.livenessProbe.exec.command[1]", "12 bytes", "12 bytes, but another one"),
+        (f"{at}.args[1]", "21 bytes", "21 bytes, a different value"),
+        (f"{at}.env[P].value", "10 bytes", "10 bytes, a different value"),
+        (f"{at}.livenessProbe.exec.command[1]", "12 bytes", "12 bytes, a different value"),
     ]
     assert "canary" not in repr(with_value("canary-one"))
 

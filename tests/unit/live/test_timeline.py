@@ -25,7 +25,7 @@ from dashboard.models import AuditEntry, Change, TimelineEvent
 from dashboard.queries import timeline as queries
 from dashboard.queries.access import Visible
 from dashboard.queries.seenclusters import EVER, Recognised
-from dashboard.queries.timeline import READ, TimelineQuery, Watched, timeline_read
+from dashboard.queries.timeline import PAGE, READ, TimelineQuery, Watched, timeline_read
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -330,7 +330,8 @@ async def test_it_begins_with_what_was_asked_for_what_warns_and_what_was_done_he
     pod = decoded("pods", name="web-1-x", **owned)
     told(made, "pods", "ADDED", None, pod)
     place = {f"topology.kubernetes.io/{each}": "eu-1" for each in ("region", "zone")}
-    placed = {"spec": {"nodeName": "n"}, "metadata": owned["metadata"] | {"labels": place}}
+    noted = {"annotations": {"cni.example/address": "10.0.0.7"}}  # as a network plugin does
+    placed = {"spec": {"nodeName": "n"}, "metadata": owned["metadata"] | {"labels": place} | noted}
     told(made, "pods", "MODIFIED", pod, decoded("pods", name="web-1-x", version="2", **placed))
     told(made, "pods", "DELETED", pod, None)
     sets = [
@@ -361,6 +362,8 @@ async def test_it_begins_with_what_was_asked_for_what_warns_and_what_was_done_he
     ]
     assert found[1].fields == (("spec.replicas", "3", "5"),)
     assert found[1].reported == (("status.replicas", "0", "5"),)
+    without = await read(TimelineQuery(warnings=False))
+    assert sorted(each.type for each in without) == ["added", "changed", "done"]
     # On its own page it matters when the pod came and went.
     of_pod = await read(TimelineQuery(plural="pods", name="web-1-x"))
     assert sorted(each.type for each in of_pod) == ["added", "deleted", "event"]
@@ -373,7 +376,7 @@ async def test_however_much_is_reported_does_not_hide_what_was_asked_for(
     made, timeline = cluster
     told(made, "deployments", "MODIFIED", scaled(3), scaled(5, "2"))
     before = scaled(5, "2")
-    for n in range(READ + 50):
+    for n in range(READ * PAGE + 50):
         after = decoded(
             "deployments", version=str(n + 3), spec={"replicas": 5}, status={"replicas": n % 7 + 1}
         )
@@ -403,10 +406,7 @@ async def test_pages_lose_nothing_and_repeat_nothing_however_much_came_at_once(
     assert sorted(seen) == sorted(f"p{n}" for n in range(250))
 
 
-async def test_a_page_of_which_nothing_is_left_leads_on(
-    cluster: tuple[Cluster, Timeline], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(queries, "READ", 3)
+async def test_a_page_of_which_nothing_is_left_leads_on(cluster: tuple[Cluster, Timeline]) -> None:
     made, timeline = cluster
     told(made, "deployments", "ADDED", None, scaled(3))
     for version in range(2, 5):
@@ -415,10 +415,10 @@ async def test_a_page_of_which_nothing_is_left_leads_on(
         )
         told(made, "pods", "MODIFIED", old, new)
     await timeline._write()
-    first = await sync_to_async(timeline_read)("prod", TimelineQuery(type="spec"), EVERYTHING)
+    first = await sync_to_async(timeline_read)("prod", TimelineQuery(type="spec", most=1), EVERYTHING)
     assert first.moments == () and first.older is not None
     later = await sync_to_async(timeline_read)(
-        "prod", TimelineQuery(type="spec", before=first.older), EVERYTHING
+        "prod", TimelineQuery(type="spec", most=1, before=first.older), EVERYTHING
     )
     assert [each.name for each in later.moments] == ["web"]
 
@@ -432,14 +432,14 @@ async def test_a_filter_looks_through_so_much_at_a_time_and_leads_on(
     names = ["oldest", *(f"p{n}" for n in range(24))]
     made.tell["pods"]([Delta("ADDED", "shop", name, None, decoded("pods", name=name)) for name in names])
     await timeline._write()
-    query, pages = TimelineQuery(type="all", q="oldest"), 0
+    query, pages = TimelineQuery(type="all", q="oldest", most=1), 0
     while True:
         found = await sync_to_async(timeline_read)("prod", query, EVERYTHING)
         pages += 1
         if found.older is None:
             break
         assert found.moments == ()
-        query = TimelineQuery(type="all", q="oldest", before=found.older)
+        query = TimelineQuery(type="all", q="oldest", most=1, before=found.older)
     assert [each.name for each in found.moments] == ["oldest"]
     assert pages == 3
 

@@ -1,0 +1,101 @@
+"""The latest changes on the overview."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.http import QueryDict
+
+from dashboard import render
+from dashboard.kinds import KINDS
+from dashboard.live.screens import recent
+from dashboard.live.screens.overview import OverviewScreen
+from dashboard.live.screens.recent import once, recent_row, what_words
+from dashboard.queries.timeline import Timeline, TimelineEntry, Watched
+
+from .seen import runtime, session
+
+NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
+CLUSTER: Any = SimpleNamespace(kinds=KINDS, cluster=SimpleNamespace(slug="tests"))
+
+
+def moment(type_: str = "changed", name: str = "web", ago: float = 0.0, **more: Any) -> TimelineEntry:
+    at = NOW - timedelta(seconds=ago)
+    return TimelineEntry(f"{name}-{type_}-{ago}", at, type_, "deployments", "shop", name, **more)
+
+
+def scaled(**more: Any) -> TimelineEntry:
+    return moment(fields=(("spec.replicas", "3", "5"),), **more)
+
+
+@pytest.mark.parametrize(
+    ("fields", "more", "said"),
+    [
+        ((("spec.replicas", "3", "5"),), 0, "spec.replicas: 3 → 5"),
+        ((("metadata.labels[team]", "", "x"),), 0, "metadata.labels[team] set to x"),
+        ((("metadata.labels[team]", "x", ""),), 0, "metadata.labels[team] removed"),
+        ((("a", "1", "2"), ("b", "1", "2")), 3, "a: 1 → 2, and 4 more"),
+        ((("metadata.deletionTimestamp", "", "2026-12-01T12:00:00Z"),), 0, "began to terminate"),
+    ],
+)
+def test_the_first_field_is_told_and_how_many_there_are(fields: Any, more: int, said: str) -> None:
+    assert what_words(moment(fields=fields, more=more)) == said
+
+
+def test_what_is_gone_has_no_link() -> None:
+    row = recent_row(CLUSTER, moment("deleted"))
+    text = render.partial("change", row).html
+    assert "<b>web</b>" in text and " deleted" in text and "<a " not in text
+    assert (
+        'href="/c/tests/deployments/shop/web/"'
+        in render.partial("change", recent_row(CLUSTER, scaled())).html
+    )
+
+
+def test_what_was_done_here_is_told_once() -> None:
+    done = moment("done", ago=10, title="mara: Scale", words="From 3 to 5 replicas", change=7)
+    by_itself, other = scaled(ago=60), scaled(name="api", ago=9)
+    told = once([scaled(ago=9), other, done, by_itself])
+    assert told == [other, done, by_itself]
+    assert what_words(done) == "mara: Scale. From 3 to 5 replicas"
+
+
+def shown(found: Timeline) -> tuple[list[str], str]:
+    """The rows of an overview, and what stands where there are none."""
+    screen = OverviewScreen(session(runtime()), QueryDict())
+    screen.recent._reader.found, screen.recent._known = found, True
+    return [part.html for part in screen.recent.rows().values()], screen.recent.none().html
+
+
+def test_refused_attempts_are_no_changes() -> None:
+    refused = moment("done", title="mara: Delete, refused", state="warn")
+    rows, _ = shown(Timeline((refused, scaled(ago=5))))
+    assert len(rows) == 1 and "3 → 5" in rows[0]
+
+
+def test_there_is_a_bound_to_them() -> None:
+    rows, _ = shown(Timeline(tuple(scaled(name=f"web-{n}", ago=n) for n in range(recent.RECENT + 3))))
+    assert len(rows) == recent.RECENT
+
+
+def test_where_nothing_changed_it_is_said_since_when() -> None:
+    assert "No changes recorded yet" in shown(Timeline())[1]
+    assert "12:00:00" in shown(Timeline(watched=(Watched(NOW, NOW),)))[1]
+    assert "11:00:00" in shown(Timeline(older=NOW - timedelta(hours=1), watched=(Watched(NOW, NOW),)))[1]
+
+
+async def test_without_the_database_the_rest_of_the_page_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = runtime()
+    found.cluster.name = "tests"
+    screen = OverviewScreen(session(found), QueryDict())
+
+    async def away() -> None:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(screen.recent._reader, "read", away)
+    await screen.recent.read()
+    assert "database does not answer" in screen.recent.none().html
