@@ -14,11 +14,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from sandbox import SandboxError, binaries
 from sandbox.cluster import print_to_stderr
@@ -33,6 +33,7 @@ PARTS = ("checks", "unit", "cluster", "browser", "image")
 CACHE = "pytest-cache"
 TESTS_FAILED = 1  # pytest's exit code, when it ran to its end
 SECOND_TRIES = 3  # how many failed tests may be a matter of time; more are a matter of the code
+CHECKS_AT_ONCE = 2  # on as many cores; the first of them may be what installs and builds
 FAULT_RUNS = 20  # of each test of faults, by `make faults`; all of the tests run each once
 CLUSTER_VARIABLES = (
     "KUBECONFIG",
@@ -43,6 +44,15 @@ CLUSTER_VARIABLES = (
 )
 
 
+Step = Callable[[dict[str, str]], int]  # given the environment; an exit code
+
+
+class Command(Protocol):
+    """A step that runs one program, whose words go into the file ``said`` where there is one."""
+
+    def __call__(self, environment: dict[str, str], said: IO[str] | None = None) -> int: ...
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=(*PARTS, "real", "tour", "faults"), help="run one part")
@@ -51,8 +61,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="cluster-ui-tests-") as home:
         environment = test_environment(Path(home))
         parts = PARTS if only is None else (only,)
-        steps = dict(step for part in parts for step in STEPS[part])  # each once
-        failed = [name for name, run in steps.items() if not _step(name, run, environment)]
+        programs = dict(step for part in parts for step in STEPS.get(part, ()))  # each once
+        failed = prepared(CHECKS if "checks" in parts else {}, programs, environment)
         if only != "checks":
             failed += [] if _step("tests", lambda env: _pytest(only, env), environment) else ["tests"]
         if only is None:
@@ -75,40 +85,64 @@ def test_environment(home: Path) -> dict[str, str]:
     return kept | keep | {"CLUSTER_UI_HOME": str(home), "PYTHONDONTWRITEBYTECODE": ""}
 
 
-def _step(name: str, run: Callable[[dict[str, str]], int], environment: dict[str, str]) -> bool:
+def _step(name: str, run: Step, environment: dict[str, str]) -> bool:
     print(f"\n=== {name}", flush=True)
     began = time.monotonic()
     code = run(environment)
-    print(
-        f"=== {name}: {'ok' if code == 0 else f'failed ({code})'} after {time.monotonic() - began:.0f} s",
-        flush=True,
-    )
+    print(_end(name, code, time.monotonic() - began), flush=True)
     return code == 0
 
 
-def _command(*words: str | Path, **extra: str) -> Callable[[dict[str, str]], int]:
-    def run(environment: dict[str, str]) -> int:
+def prepared(
+    checks: Mapping[str, Command], programs: Mapping[str, Step], environment: dict[str, str]
+) -> list[str]:
+    """Runs the checks, each on one core, beside each other and beside what the tests need; the names of what failed.
+
+    What is installed comes one after another and says at once how far it is; a check's words come together, at its end.
+    """
+    with ThreadPoolExecutor(CHECKS_AT_ONCE) as pool:
+        made = pool.submit(
+            lambda: [name for name, run in programs.items() if not _step(name, run, environment)]
+        )
+        checked = {name: pool.submit(_check, name, run, environment) for name, run in checks.items()}
+        return [name for name, passed in checked.items() if not passed.result()] + made.result()
+
+
+def _check(name: str, run: Command, environment: dict[str, str]) -> bool:
+    with tempfile.TemporaryFile("w+") as said:
+        began = time.monotonic()
+        code = run(environment, said)
+        took = time.monotonic() - began
+        said.seek(0)
+        print(f"\n=== {name}\n{said.read()}{_end(name, code, took)}", flush=True)
+    return code == 0
+
+
+def _end(name: str, code: int, seconds: float) -> str:
+    return f"=== {name}: {'ok' if code == 0 else f'failed ({code})'} after {seconds:.0f} s"
+
+
+def command(*words: str | Path, **extra: str) -> Command:
+    def run(environment: dict[str, str], said: IO[str] | None = None) -> int:
         return subprocess.run(
-            [str(word) for word in words], cwd=ROOT, env=environment | extra, check=False
+            [str(word) for word in words],
+            cwd=ROOT,
+            env=environment | extra,
+            stdout=said,
+            stderr=subprocess.STDOUT if said else None,
+            check=False,
         ).returncode
 
     return run
 
 
-def _deploy_check(environment: dict[str, str]) -> int:
-    """`check --deploy` for an installation behind TLS, as deploy/ makes it."""
-    return _command(
-        sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING", CLUSTER_UI_HTTPS="1"
-    )(environment)
-
-
-def _templates(environment: dict[str, str]) -> int:
+def _templates(environment: dict[str, str], said: IO[str] | None = None) -> int:
     every = sorted((ROOT / "templates").rglob("*.html"))
-    return _command(BIN / "djade", "--target-version", "5.2", "--check", *every)(environment)
+    return command(BIN / "djade", "--target-version", "5.2", "--check", *every)(environment, said)
 
 
 def _static(environment: dict[str, str]) -> int:
-    return _command(sys.executable, "manage.py", "collectstatic", "--noinput", "-v0")(environment)
+    return command(sys.executable, "manage.py", "collectstatic", "--noinput", "-v0")(environment)
 
 
 def _chromium(environment: dict[str, str]) -> int:
@@ -257,8 +291,8 @@ def _again(home: Path, environment: dict[str, str], code: int) -> int:
 STATIC = ("static files", _static)
 # Built on first use, for minutes: here, where it can say so, not inside a test that is silent.
 SANDBOX = ("sandbox programs", _sandbox)
-HELM = ("Helm", _command(sys.executable, "-c", "from tools.helm import helm_ensure; helm_ensure(print)"))
-REAL = [
+HELM = ("Helm", command(sys.executable, "-c", "from tools.helm import helm_ensure; helm_ensure(print)"))
+REAL: list[tuple[str, Step]] = [
     STATIC,
     SANDBOX,
     ("the real node's programs", _real_node),
@@ -266,19 +300,22 @@ REAL = [
     ("chromium", _chromium),
     HELM,
 ]
-STEPS: dict[str, list[tuple[str, Callable[[dict[str, str]], int]]]] = {
-    "checks": [
-        ("ruff check", _command(BIN / "ruff", "check", ".")),
-        ("ruff format", _command(BIN / "ruff", "format", "--check", ".")),
-        ("djade", _templates),
-        ("lines of templates", _command(sys.executable, "tools/templates.py", "--check")),
-        ("mypy", _command(BIN / "mypy")),
-        ("import-linter", _command(BIN / "lint-imports")),
-        ("check --deploy", _deploy_check),
-        ("bandit", _command(sys.executable, "tools/security.py", "bandit")),
-        ("pip-audit", _command(sys.executable, "tools/security.py", "pip-audit")),
-        ("migrations", _command(sys.executable, "manage.py", "makemigrations", "--check", "--dry-run")),
-    ],
+# The longest first. `check --deploy` is for an installation behind TLS, as deploy/ makes it.
+CHECKS: dict[str, Command] = {
+    "mypy": command(BIN / "mypy"),
+    "bandit": command(sys.executable, "tools/security.py", "bandit"),
+    "check --deploy": command(
+        sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING", CLUSTER_UI_HTTPS="1"
+    ),
+    "ruff check": command(BIN / "ruff", "check", "."),
+    "ruff format": command(BIN / "ruff", "format", "--check", "."),
+    "djade": _templates,
+    "lines of templates": command(sys.executable, "tools/templates.py", "--check"),
+    "import-linter": command(BIN / "lint-imports"),
+    "pip-audit": command(sys.executable, "tools/security.py", "pip-audit"),
+    "migrations": command(sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"),
+}
+STEPS: dict[str, list[tuple[str, Step]]] = {
     "unit": [STATIC, ("databases", _databases)],
     "faults": [STATIC, ("databases", _databases)],
     "cluster": [STATIC, SANDBOX, ("databases", _databases), HELM],
