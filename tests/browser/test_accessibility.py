@@ -7,12 +7,12 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, StorageState, ViewportSize, expect
+from playwright.sync_api import Browser, Page, StorageState, TimeoutError, ViewportSize, expect
 
 from dashboard.kinds import KINDS
 from sandbox import Sandbox
@@ -24,7 +24,19 @@ from tools.server import Server
 from .conftest import WIDE, Objects
 
 AXE = (Path(__file__).parent / "vendor/axe/axe.min.js").read_text()
-SERIOUS = {"serious", "critical"}
+SERIOUS = ["serious", "critical"]
+# What axe-core finds of the given weights. The rules that have nothing of them to tell, by their own word and by that
+# of each of their checks, are not run; `only` names rules that alone are.
+FOUND = """async ([weights, only]) => {
+  const checks = axe._audit.data.checks;
+  const tells = (rule) => [rule, ...[...rule.any, ...rule.all, ...rule.none].map((check) => checks[check.id ?? check])]
+    .some((each) => weights.includes(each?.impact));
+  const rules = Object.fromEntries(axe._audit.rules.filter((rule) => !tells(rule)).map(({id}) => [id, {enabled: false}]));
+  const {violations} = await axe.run(document, {resultTypes: ["violations"], ...(only ? {runOnly: only} : {rules})});
+  return violations.filter(({impact}) => weights.includes(impact));
+}"""
+# The rules that a colour can break: the style sheets know of dark and light by `light-dark()`, which gives colours.
+COLOURS = ["color-contrast", "link-in-text-block"]
 # What a namespace of these tests holds is made by `inhabited`; {ns} is its name.
 PAGES = [
     "/c/tests/",
@@ -150,42 +162,47 @@ def signed_in(
         yield context.new_page()
 
 
-@pytest.fixture(scope="module", params=["light", "dark", "small"])
-def reader(
-    browser: Browser, server: Server, session: StorageState, request: pytest.FixtureRequest
-) -> Iterator[Page]:
-    """A signed-in page in one theme, or on a screen of 320 px."""
-    with signed_in(browser, server, session, "dark" if request.param == "dark" else "light") as page:
-        if request.param == "small":
-            page.set_viewport_size(SMALL)
-        yield page
-
-
 @pytest.fixture(scope="module")
-def resized(browser: Browser, server: Server, session: StorageState) -> Iterator[Page]:
+def reader(browser: Browser, server: Server, session: StorageState) -> Iterator[Page]:
     """A signed-in page of no fixed size."""
     with signed_in(browser, server, session) as page:
         yield page
 
 
-def serious(page: Page) -> list[str]:
+@pytest.fixture(scope="module", params=["wide", "small"])
+def sized(reader: Page, request: pytest.FixtureRequest) -> Page:
+    """The page on a large screen, or on one of 320 px."""
+    reader.set_viewport_size(SMALL if request.param == "small" else WIDE)
+    return reader
+
+
+def serious(page: Page, only: list[str] | None = None) -> list[str]:
     """What axe-core finds on the page as it is now, where it would keep somebody out."""
-    page.evaluate(AXE)
-    found: list[dict[str, Any]] = page.evaluate(
-        "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
-    )
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE)
+    found: list[dict[str, Any]] = page.evaluate(FOUND, [SERIOUS, only])
     return [
         f"{each['id']}: {each['help']} – {node['html'][:200]} – {node['failureSummary'][:300]}"
         for each in found
-        if each["impact"] in SERIOUS
         for node in each["nodes"][:3]
     ]
 
 
+def in_the_dark(page: Page) -> list[str]:
+    """What axe-core finds where the page that is shown turns dark, which changes its colours."""
+    page.emulate_media(color_scheme="dark")
+    try:
+        return [f"dark: {each}" for each in serious(page, COLOURS)]
+    finally:
+        page.emulate_media(color_scheme="light")
+
+
+BEYOND = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
 def too_wide(page: Page) -> int:
     """By how many px the page is wider than the screen."""
-    root = "document.documentElement"
-    return int(page.evaluate(f"{root}.scrollWidth - {root}.clientWidth"))
+    return int(page.evaluate(BEYOND))
 
 
 def visit(page: Page, path: str) -> None:
@@ -194,13 +211,6 @@ def visit(page: Page, path: str) -> None:
     page.wait_for_function("() => document.querySelector('#fresh, .says, .head, h1') !== null")
     if page.locator("[data-editor]").count():
         expect(page.locator(".cm-content")).to_be_visible()
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_nothing_serious_and_no_page_scrolls_sideways(reader: Page, inhabited: str, path: str) -> None:
-    visit(reader, path.format(ns=inhabited))
-    assert serious(reader) == []
-    assert too_wide(reader) <= 0
 
 
 # What the reader can use, as Tab should find it: of radio buttons with one name only one is a stop, and an unfolded
@@ -229,22 +239,31 @@ NAMES = """(which) => [...window[which]].filter((each) => each.isConnected && ea
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_tab_reaches_whatever_can_be_used_and_shows_where_it_is(
-    resized: Page, inhabited: str, path: str
+def test_nothing_serious_no_page_scrolls_sideways_and_tab_shows_where_it_is(
+    reader: Page, inhabited: str, path: str
 ) -> None:
-    page = resized
+    """In both themes, and opened on a small screen; Tab, which changes where a page is, comes last on each."""
+    page, path = reader, path.format(ns=inhabited)
+    page.set_viewport_size(SMALL)
+    visit(page, path)
+    wrong = [f"small: {each}" for each in serious(page)]
+    assert too_wide(page) <= 0
     page.set_viewport_size(WIDE)
-    visit(page, path.format(ns=inhabited))
+    visit(page, path)
+    wrong += serious(page) + in_the_dark(page)
+    assert too_wide(page) <= 0
     stops = page.evaluate(NOTE_STOPS)
     assert stops > 3
     for _ in range(stops + 10):
         page.keyboard.press("Tab")
-    assert page.evaluate(NAMES, "missed") == []
-    assert page.evaluate(NAMES, "unseen") == []
+    wrong += [f"Tab misses {each}" for each in page.evaluate(NAMES, "missed")]
+    wrong += [f"no focus is seen at {each}" for each in page.evaluate(NAMES, "unseen")]
+    assert wrong == []
 
 
-def test_an_open_shell_with_its_screen_reader_mode(resized: Page, inhabited: str) -> None:
-    page = resized
+def test_an_open_shell_with_its_screen_reader_mode(reader: Page, inhabited: str) -> None:
+    page = reader
+    page.set_viewport_size(WIDE)
     visit(page, f"/c/tests/pods/{inhabited}/alone/shell/")
     page.get_by_role("button", name="Start shell").click()
     expect(page.locator(".xterm-rows")).to_contain_text(re.compile(r"[$#]"))
@@ -268,13 +287,13 @@ OPENED: dict[str, tuple[str, Callable[[Page], None]]] = {
 
 
 @pytest.mark.parametrize("what", OPENED)
-def test_nothing_serious_in_what_opens_over_a_page(reader: Page, inhabited: str, what: str) -> None:
+def test_nothing_serious_in_what_opens_over_a_page(sized: Page, inhabited: str, what: str) -> None:
     path, open_it = OPENED[what]
-    visit(reader, path)
-    open_it(reader)
-    expect(reader.locator("dialog[open], details[open] > .pop").first).to_be_visible()
-    assert serious(reader) == []
-    assert too_wide(reader) <= 0
+    visit(sized, path)
+    open_it(sized)
+    expect(sized.locator("dialog[open], details[open] > .pop").first).to_be_visible()
+    assert serious(sized) + in_the_dark(sized) == []
+    assert too_wide(sized) <= 0
 
 
 @pytest.fixture(scope="module")
@@ -296,9 +315,9 @@ def one_of_each(cluster: Sandbox, inhabited: str) -> Iterator[dict[str, str]]:
 
 @pytest.mark.parametrize("plural", [*KINDS, *OTHERS])
 def test_nothing_serious_on_the_list_and_the_page_of_every_kind(
-    resized: Page, one_of_each: dict[str, str], plural: str
+    reader: Page, one_of_each: dict[str, str], plural: str
 ) -> None:
-    page = resized
+    page = reader
     page.set_viewport_size(WIDE)
     visit(page, f"/c/tests/{plural}/")
     row = page.locator("#list tbody a", has_text=one_of_each.get(plural, "")).first
@@ -308,5 +327,43 @@ def test_nothing_serious_on_the_list_and_the_page_of_every_kind(
     expect(page.locator("h1")).to_be_visible()
     assert serious(page) == []
     page.set_viewport_size(SMALL)
+    with suppress(TimeoutError):  # charts draw themselves anew, some time after
+        page.wait_for_function(f"() => {BEYOND} <= 0", timeout=10_000)
     assert too_wide(page) <= 0
     assert serious(page) == []
+
+
+# Something of each weight, for rules of every sort.
+BROKEN = """<!doctype html><html><head><meta name="viewport" content="user-scalable=no"></head><body>
+<h4>Broken</h4><img src="data:,"><button></button><a href="/"></a><input><select><option>one</select>
+<p style="color: #eee">Pale.</p><p lang="xx-nonsense">x</p><ul><p>no item</p></ul><li>x</li><dl><p>x</p></dl><dd>x</dd>
+<div role="checkbox"></div><div role="nonsense" aria-nonsense="1" aria-hidden="maybe">x</div><div role="meter"></div>
+<div role="tablist"><span>none</span></div><button><a href="/">both</a></button><span aria-label="x">no role</span>
+<div tabindex="5" accesskey="a">first</div><div tabindex="6" accesskey="a">second</div><div role="progressbar"></div>
+<svg role="img"></svg><div style="height: 2em; overflow: auto"><p style="height: 9em">far</p></div>
+<div aria-hidden="true"><button>hidden</button></div><p>A link <a href="/" style="color: #333; text-decoration: none">like
+this</a> in words.</p><table><tr><th></th><td headers="none" scope="nonsense">x</td></tr></table></body></html>"""
+PALE = """<!doctype html><html lang="en" style="color-scheme: light dark"><title>Pale</title>
+<body style="background: light-dark(#fff, #000); color: light-dark(#000, #fff)">
+<p style="color: light-dark(#eee, #ddd)">Pale in the light.</p>
+<p style="color: light-dark(#222, #111)">Pale in the dark.</p>
+<p>A link <a href="/" style="color: light-dark(#c00, #ccc); text-decoration: none">red by day</a> among more words.</p>"""
+
+
+def test_whatever_is_of_weight_is_found_on_a_broken_page(browser: Browser) -> None:
+    with closing(browser.new_page()) as page:
+        page.set_content(BROKEN)
+        found = {each.partition(":")[0] for each in serious(page)}
+        whole = page.evaluate("async () => (await axe.run(document)).violations")
+    weights = {each["id"]: each["impact"] for each in whole}
+    assert set(weights.values()) == {"minor", "moderate", "serious", "critical"}
+    assert found == {rule for rule, weight in weights.items() if weight in SERIOUS}
+    assert len(found) > 25
+
+
+def test_what_is_pale_in_the_dark_alone_is_found_there(browser: Browser) -> None:
+    with closing(browser.new_page()) as page:
+        page.set_content(PALE)
+        light, dark = "\n".join(serious(page)), "\n".join(in_the_dark(page))
+    assert "Pale in the light" in light and "Pale in the dark" not in light and "link-in-text" not in light
+    assert "Pale in the dark" in dark and "Pale in the light" not in dark and "link-in-text" in dark
