@@ -27,6 +27,9 @@ from .webhooks import configuration_of, refuser
 FRESH = timedelta(minutes=20)
 
 
+SAID = 200  # characters of an answer: what its policy asks for stands at its end
+
+
 class Reason(NamedTuple):
     """Why, what to do, and where."""
 
@@ -97,7 +100,7 @@ _BLOCKED = re.compile(
 
 def _denied(found: re.Match[str], ref: Ref) -> Reason:
     name = next(group for group in found.groups() if group)
-    said = shorten(_BLOCKED.sub("", found.string.partition(" request: ")[2])).rstrip(".")
+    said = shorten(_BLOCKED.sub("", found.string.partition(" request: ")[2]), SAID).rstrip(".")
     why = f"{name} refuses them: {said}" if said else f"{name} refuses them"
     return Reason("workload-refused", why, "Change the pod template so that the policy admits it.")
 
@@ -156,6 +159,24 @@ def _runtime(found: re.Match[str], ref: Ref) -> Reason:
     return Reason("workload-no-runtime-class", why, step, shared=found[1])
 
 
+def _ending(found: re.Match[str], ref: Ref) -> Reason:
+    namespace = Ref("Namespace", "", found[1], "namespaces")
+    return Reason(
+        "workload-refused", f"namespace {found[1]} is being deleted", "Nothing: it goes with it.", namespace
+    )
+
+
+def _scope(found: re.Match[str], ref: Ref) -> Reason:
+    """A cluster may demand a quota of that scope where such pods are made (limitedResources of ResourceQuota)."""
+    why = f"the API server admits such pods only where a ResourceQuota of scope {found[1]} lets them in"
+    step = f"Create a ResourceQuota of that scope in {ref.namespace}, or correct the pod template."
+    if found[1] == "PriorityClass":
+        step = (
+            f"Create a ResourceQuota of that scope in {ref.namespace}, or choose another priorityClassName."
+        )
+    return Reason("workload-refused", why, step)
+
+
 # What passes by itself.
 _BUSY = re.compile(
     r"etcdserver: |request did not complete|timed out|currently unable to handle|connection refused|too many requests",
@@ -183,6 +204,8 @@ _ANSWERS: tuple[tuple[re.Pattern[str], Read], ...] = tuple(
         (r'serviceaccount "([^"]+)" not found', _account),
         (r'RuntimeClass "([^"]+)" not found', _runtime),
         (r"no PriorityClass with name (\S+) was found", _priority),
+        (r"namespace (\S+) because it is being terminated", _ending),
+        (r"insufficient quota to match these scopes: \[\{(\w+)", _scope),
     )
 )
 
@@ -193,11 +216,9 @@ def why_refused(message: str, ref: Ref) -> Reason:
         if found := pattern.search(message):
             return read(found, ref)
     if "forbidden" in message or "admission" in message.lower():
-        return Reason(
-            "workload-refused",
-            "an admission policy denies them",
-            "Change the pod template so that the policy admits it.",
-        )
+        said = shorten(message.partition(" is forbidden: ")[2], SAID).rstrip(".")
+        why = f"an admission policy denies them: {said}" if said else "an admission policy denies them"
+        return Reason("workload-refused", why, "Change the pod template so that the policy admits it.")
     if _BUSY.search(message):
         why = f"the API server could not take the request: {shorten(message)}".rstrip(".")
         step = "Wait: the controller tries again; if that lasts, look at the API server and etcd."

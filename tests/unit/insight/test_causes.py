@@ -780,3 +780,26 @@ def test_a_container_that_ends_for_good_by_its_own_policy_keeps_the_pod_from_bei
         f"Pod web-1 in shop gets no traffic: {said}, and its restartPolicy Never does not start it again."
     )
     assert found.step.text.startswith(step)
+
+
+@pytest.mark.parametrize(
+    ("message", "rule", "why"),
+    [
+        (
+            'pods "web-x" is forbidden: unable to validate against any security context constraint: [x]',
+            "workload-refused",
+            "an admission policy denies them: unable to validate against any security context constraint: [x]",
+        ),
+        (
+            "insufficient quota to match these scopes: [{PriorityClass In [system-node-critical]}]", "workload-refused",
+            "the API server admits such pods only where a ResourceQuota of scope PriorityClass lets them in",
+        ),
+        (
+            'pods "web-x" is forbidden: unable to create new content in namespace shop because it is being terminated',
+            "workload-refused", "namespace shop is being deleted",
+        ),
+    ],
+)  # fmt: skip
+def test_what_the_api_server_forbids_is_told_with_its_reason(message: str, rule: str, why: str) -> None:
+    found = why_refused(message, Ref("Deployment", "shop", "web", "deployments"))
+    assert (found.rule, found.why) == (rule, why)
