@@ -21,6 +21,9 @@ from .serviceports import port_ends
 SERVING = timedelta(minutes=2)
 
 _TLS = "kubernetes.io/tls"
+# The AWS Load Balancer Controller takes what it does there from an annotation of the name of the Service, of which there
+# need not be any (kubernetes-sigs.github.io/aws-load-balancer-controller, actions).
+_IN_ANNOTATION = "use-annotation"
 
 
 def ingresses(survey: Observed, known: Known) -> Iterator[Finding]:
@@ -51,10 +54,11 @@ def backends(ingress: Ingress) -> Iterator[tuple[str, ServiceBackend]]:
     """Host and path with the Service and the port behind it."""
     for rule in ingress.spec.rules or ():
         for path in (rule.http.paths or ()) if rule.http else ():
-            if path.backend.service is not None:
-                yield f"{rule.host or '*'}{path.path or '/'}", path.backend.service
+            service = path.backend.service
+            if service is not None and service.port.name != _IN_ANNOTATION:
+                yield f"{rule.host or '*'}{path.path or '/'}", service
     default = ingress.spec.default_backend
-    if default is not None and default.service is not None:
+    if default is not None and default.service is not None and default.service.port.name != _IN_ANNOTATION:
         yield "every other address", default.service
 
 

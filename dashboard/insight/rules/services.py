@@ -152,6 +152,8 @@ def _selects_nothing(survey: Observed, known: Known, service: Service, ref: Ref)
         return Finding(
             "service-no-endpoint", "bad", 75, ref, text, evidence=stands("spec.selector", labels)
         ).following(*causes)
+    if ended := list(survey.matching(ref.namespace, selector)):
+        return _all_ended(survey, known, ref, labels, ended)
     if not survey.older(service.metadata.creation_timestamp, STARTING):
         return None
     text = parts(*subject(ref), " selects no pod: none has the labels ", code(labels), ".")
@@ -170,6 +172,20 @@ def _selects_nothing(survey: Observed, known: Known, service: Service, ref: Ref)
     # It may be meant for a workload that is scaled to 0 and that may not be seen.
     severity: Severity = "warn" if knows_templates(survey, ref.namespace) else "note"
     return Finding("service-selects-nothing", severity, 52, ref, text, step, evidence, since)
+
+
+def _all_ended(survey: Observed, known: Known, ref: Ref, labels: str, pods: Sequence[Pod]) -> Finding | None:
+    """It selects only pods that have ended, or are about to."""
+    owners = list(dict.fromkeys(survey.owner(pod) for pod in pods))
+    causes = [cause for owner in owners if (cause := _problem(known, owner)) is not None]
+    if not causes and any(pod.metadata.deletion_timestamp is not None for pod in pods):
+        return None  # others may take their place
+    have = "its only pod has" if len(pods) == 1 else f"its {len(pods)} pods have"
+    text = parts(*subject(ref), f" has no ready endpoints: {have} ended.")
+    step = Step("Nothing, if their work is done; else recreate them under a Deployment.", owners[0])
+    evidence = stands("spec.selector", f"{labels}: {plural(len(pods), 'pod')}")
+    severity: Severity = "warn" if causes else "note"
+    return Finding("service-no-endpoint", severity, 51, ref, text, step, evidence).following(*causes)
 
 
 def _differences(found: tuple[tuple[str, str], ...]) -> Parts:

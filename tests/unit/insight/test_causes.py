@@ -803,3 +803,30 @@ def test_a_container_that_ends_for_good_by_its_own_policy_keeps_the_pod_from_bei
 def test_what_the_api_server_forbids_is_told_with_its_reason(message: str, rule: str, why: str) -> None:
     found = why_refused(message, Ref("Deployment", "shop", "web", "deployments"))
     assert (found.rule, found.why) == (rule, why)
+
+
+def test_a_backend_that_an_annotation_describes_needs_no_service() -> None:
+    made = ingress("redirect")
+    (path,) = made["spec"]["rules"][0]["http"]["paths"]
+    path["backend"]["service"]["port"] = {"name": "use-annotation"}
+    made["spec"]["defaultBackend"] = path["backend"]
+    assert told(World(("ingresses", made)).reading("services")) == []
+    path["backend"]["service"]["port"] = {"name": "http"}
+    assert [rule for _, rule, _ in told(World(("ingresses", made)).reading("services"))] == [
+        "ingress-no-service"
+    ]
+
+
+def test_a_service_of_pods_that_have_ended_selects_them_all_the_same() -> None:
+    done = pod(owner=None, phase="Succeeded", ready=False, state=ended(0, "Completed"))
+    assert told(World(("pods", done), ("services", service()))) == [
+        ("note", "service-no-endpoint", "Service web in shop has no ready endpoints: its only pod has ended.")
+    ]
+    leaving = pod(owner=None)
+    leaving["metadata"]["deletionTimestamp"] = ago(seconds=5)
+    assert told(World(("pods", leaving), ("services", service()))) == []
+    broken = pod(owner=None, phase="Failed", ready=False, state=ended(1))
+    found = findings(World(("pods", broken), ("services", service())), NOW)
+    assert [(one.rule, one.severity, one.follows and one.follows.kind) for one in found] == [
+        ("pod-failed", "bad", None), ("service-no-endpoint", "warn", "Pod"),
+    ]  # fmt: skip
