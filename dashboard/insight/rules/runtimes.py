@@ -13,6 +13,10 @@ _BEFORE = re.compile(
 )
 _MOUNT = re.compile(r'error mounting "[^"]*" to rootfs at "([^"]+)"')
 _FILE_OR_FOLDER = "Correct mountPath and subPath in its pod template: one is a file, the other a directory."
+# What clouds answer to a driver whose account may not do what it asks for.
+NOT_ALLOWED = re.compile(
+    r"UnauthorizedOperation|AuthorizationFailed|AccessDenied|not authorized|PERMISSION_DENIED"
+)
 _MEND = {
     "not a directory": _FILE_OR_FOLDER,
     "is a directory": _FILE_OR_FOLDER,

@@ -315,8 +315,12 @@ def _claim(case: Case, name: str) -> Ref:
     return Ref("PersistentVolumeClaim", case.namespace, name, "persistentvolumeclaims")
 
 
+_GROUP = "Look at the other pods of its group: they start together, when enough of them can be scheduled."
 # By the scheduler's words, what to do; the first that fits, of those that a change of the pod can mend.
 _STEPS = {
+    "pod group": _GROUP,
+    "PodGroup": _GROUP,
+    "gang": _GROUP,
     "no nodes available": "Add a node: the cluster has none.",
     "waiting for ephemeral volume controller": "Check that kube-controller-manager is running: it creates the claim.",
     "Insufficient ": "Lower its requests in the pod template, scale something down, or add a node.",

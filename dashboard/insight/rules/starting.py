@@ -13,7 +13,7 @@ from dashboard.kinds.events import Event
 from .case import WAITED, Case
 from .configuration import CREATING
 from .containers import about
-from .runtimes import cause
+from .runtimes import NOT_ALLOWED, cause
 
 # Volumes and networks are there after some tries; a rollout may wait for the old pod to let go of a volume.
 SETTLING = timedelta(minutes=1)
@@ -27,7 +27,7 @@ _SANDBOX = tuple(
     (re.compile(pattern, re.IGNORECASE), why, text)
     for pattern, why, text in (
         (
-            r"no IP addresses available|failed to assign an IP|address pool",
+            r"no (?:more )?IPs? (?:addresses )?available|failed to assign an IP|address pool",
             "no IP address is available",
             "Free IP addresses, or enlarge the pod network's range.",
         ),
@@ -52,8 +52,9 @@ _SANDBOX = tuple(
 _NO_DRIVER = re.compile(
     r"driver name (\S+) not found in the list of registered CSI drivers|CSINode \S+ does not contain driver (\S+)"
 )
-_NOT_ALLOWED = re.compile(
-    r"UnauthorizedOperation|AuthorizationFailed|AccessDenied|not authorized|PERMISSION_DENIED"
+# What clouds answer when a machine has as many disks as it can have.
+_FULL = re.compile(
+    r"ResourceExhausted|AttachmentLimitExceeded|[Aa]ttachment limit|maximum number of (?:data )?disks|max(?:imum)? volume"
 )
 _REGISTER = "Install that driver, or look at its pod on the node."
 # What mends a volume that cannot be mounted, by the words of the kubelet, of mount(8) and of CSI drivers.
@@ -164,7 +165,9 @@ def _attach(case: Case, event: Event) -> Trouble:
         why = unregistered or parts(f": {_said(event)}")
         rest = parts(": volume ", volume, " cannot be attached to its node", *why)
         text = "Look at the volume in the storage system, and at the CSI driver's pod on the node."
-        if _NOT_ALLOWED.search(event.message):
+        if _FULL.search(event.message):
+            text = "Its node can attach no more volumes: delete the pod, so that another one takes it."
+        if NOT_ALLOWED.search(event.message):
             text = "Give the CSI driver's account the permission that the storage system's answer names."
         if unregistered:
             text = _REGISTER

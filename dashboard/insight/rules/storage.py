@@ -16,10 +16,10 @@ from dashboard.kinds.persistentvolumeclaims import PersistentVolumeClaim
 from dashboard.kinds.persistentvolumes import PersistentVolume
 from dashboard.kinds.pods import Pod
 from dashboard.kinds.quantity import QuantityError, parse
-from dashboard.kinds.rows import listed
+from dashboard.kinds.rows import listed, shorten
 from dashboard.kinds.storageclasses import StorageClass
 
-from .runtimes import cause
+from .runtimes import NOT_ALLOWED, cause
 
 # A provisioner needs a moment.
 BINDING = timedelta(seconds=30)
@@ -73,9 +73,9 @@ def _pending(survey: Observed, claim: PersistentVolumeClaim, ref: Ref) -> Findin
     if failure is not None:
         why = _short(failure.message)
         text = parts(*subject(ref), f" has no volume: StorageClass {name} can't provision one: {why}.")
-        step = Step(
-            "Look at the provisioner's message, and at the parameters of the StorageClass.", ref, "events"
-        )
+        todo = "Look at the provisioner's message, and at the parameters of the StorageClass."
+        todo = next((text for sign, text in _PROVISION if sign.search(failure.message)), todo)
+        step = Step(todo, ref, "events")
         evidence = (*reported(failure), *stands("provisioner", kind.provisioner))
         return Finding(
             "claim-provisioning-failed", "bad", 57, ref, text, step, evidence, created, shared=f"class:{name}"
@@ -113,14 +113,26 @@ def _by_name(survey: Observed, claim: PersistentVolumeClaim, ref: Ref) -> Findin
     return Finding("claim-no-such-volume", "bad", 57, ref, text, step, evidence, created)
 
 
-_PROVISIONING = re.compile(r'^failed to provision volume with StorageClass "[^"]*": ')
+# What stands before the cause: of the provisioner, and of the AWS SDK.
+_PROVISIONING = re.compile(
+    r'^failed to provision volume with StorageClass "[^"]*": |operation error .*?api error |'
+    r"error getting handle for .*?: "
+)
+_PROVISION = (
+    (NOT_ALLOWED, "Give the CSI driver's account the permission that the storage system's answer names."),
+    (
+        re.compile(r'(?:volumesnapshot\S*|persistentvolumeclaim\S*) "[^"]*" not found'),
+        "Create the object that dataSource names, or recreate the claim with another one.",
+    ),
+)
+SAID = 160
 
 
 def _short(message: str) -> str:
     text = message.rpartition("desc = ")[2] or message
     text = _PROVISIONING.sub("", text)
     text = " ".join(text.split())
-    return (text if len(text) <= 120 else text[:119].rstrip(" ,.;:") + "…").rstrip(".")
+    return shorten(text, SAID).rstrip(".")
 
 
 def _no_class(survey: Observed, claim: PersistentVolumeClaim, ref: Ref) -> Finding:

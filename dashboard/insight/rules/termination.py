@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from dashboard.insight.finding import Evidence, Severity, Step, Trouble, because_of, stands
+from dashboard.insight.finding import Evidence, Severity, Step, Trouble, because_of, reported, stands
 from dashboard.insight.names import PodRule
 from dashboard.insight.pod_health import RECENT
 from dashboard.insight.words import Parts, code, parts
@@ -14,6 +14,7 @@ from dashboard.kinds.rows import listed, shorten
 from .case import Case
 from .containers import too_much_memory
 from .exits import ended_as, exits
+from .runtimes import cause
 
 ENDING = timedelta(minutes=2)
 READ_LOG = "Read its log to see why."
@@ -135,6 +136,13 @@ def ends_slowly(case: Case) -> Trouble | None:
             "pod-ends-slowly", "warn", 30, "is stuck terminating", "are stuck terminating", rest, step, evidence, since,
             because=(case.node,),
         )  # fmt: skip
+    if (event := case.event("FailedKillPod")) is not None:
+        said = cause(event.message).rstrip("'\"")
+        rest = parts(f": its kubelet can't end it: {said}")
+        step = Step(
+            "Look at the container runtime on its node, and at what its containers hold there.", case.node
+        )
+        return _ends("pod-ends-slowly", rest, step, reported(event), case)
     rest = parts(" long after the grace period")
     step = Step("Look at its node: the kubelet there should terminate it.", case.node if node else case.ref)
     return _ends("pod-ends-slowly", rest, step, evidence, case)

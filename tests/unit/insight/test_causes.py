@@ -32,6 +32,7 @@ from .world import (
     node,
     pod,
     service,
+    waiting,
 )
 
 
@@ -830,3 +831,76 @@ def test_a_service_of_pods_that_have_ended_selects_them_all_the_same() -> None:
     assert [(one.rule, one.severity, one.follows and one.follows.kind) for one in found] == [
         ("pod-failed", "bad", None), ("service-no-endpoint", "warn", "Pod"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["pod group is not ready, 1 Pending, 3 minAvailable", "waiting for minCount pods from a gang to appear"],
+)
+def test_a_pod_that_waits_for_its_group_is_not_told_to_compare_nodes(said: str) -> None:
+    waits = [condition("PodScheduled", "False", "Unschedulable", said)]
+    made = pod(owner=None, phase="Pending", ready=False, node="", conditions=waits)
+    (found,) = findings(World(("pods", made)), NOW)
+    assert found.step.text.startswith("Look at the other pods of its group")
+
+
+@pytest.mark.parametrize(
+    ("message", "why", "step"),
+    [
+        (
+            'rpc error: code = Internal desc = Could not create volume "pvc-1": operation error EC2: CreateVolume, '
+            "https response error StatusCode: 403, RequestID: x, api error UnauthorizedOperation: Not authorized.",
+            'Could not create volume "pvc-1": UnauthorizedOperation: Not authorized', "Give the CSI driver's account",
+        ),
+        (
+            "error getting handle for DataSource Type VolumeSnapshot by Name s: error getting snapshot s from api "
+            'server: volumesnapshots.snapshot.storage.k8s.io "s" not found',
+            'error getting snapshot s from api server: volumesnapshots.snapshot.storage.k8s.io "s" not found',
+            "Create the object that dataSource names",
+        ),
+    ],
+)  # fmt: skip
+def test_a_provisioner_is_quoted_up_to_its_cause(message: str, why: str, step: str) -> None:
+    said = f'failed to provision volume with StorageClass "fast": {message}'
+    failed = event("persistentvolumeclaims-data", "ProvisioningFailed", said, kind="PersistentVolumeClaim")
+    made = World(
+        ("persistentvolumeclaims", claim("Pending")), ("storageclasses", storage_class()), ("events", failed)
+    )
+    (found,) = findings(made, NOW)
+    assert text_of(found.text).endswith(f"can't provision one: {why}.")
+    assert found.step.text.startswith(step)
+
+
+def test_a_pod_that_the_kubelet_cannot_end_says_why() -> None:
+    leaving = pod(owner=None)
+    leaving["metadata"]["deletionTimestamp"] = ago(minutes=9)
+    said = 'error killing pod: failed to "KillContainer" for "app": "rpc error: code = Unknown desc = device busy"'
+    (found,) = findings(World(("pods", leaving), ("events", event("pods-web-1", "FailedKillPod", said))), NOW)
+    assert (
+        text_of(found.text)
+        == "Pod web-1 in shop is stuck terminating: its kubelet can't end it: device busy."
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "said"),
+    [
+        (
+            "FailedAttachVolume",
+            'AttachVolume.Attach failed for volume "pvc-1" : rpc error: code = ResourceExhausted desc = Attachment limit',
+            "Its node can attach no more volumes",
+        ),
+        (
+            "FailedCreatePodSandBox",
+            'failed (add): postIpamFailure "No more IPs available"',
+            "Free IP addresses",
+        ),
+    ],
+)
+def test_a_node_that_has_no_more_of_something_is_told(reason: str, message: str, said: str) -> None:
+    waits = pod(
+        owner=None, phase="Pending", ready=False, state=waiting("ContainerCreating"),
+        conditions=[condition("PodScheduled", "True", since=ago(minutes=8)), condition("Ready", "False")],
+    )  # fmt: skip
+    (found,) = findings(World(("pods", waits), ("events", event("pods-web-1", reason, message))), NOW)
+    assert found.step.text.startswith(said)
