@@ -67,6 +67,12 @@ _APIS = (
     ("resource metrics API", "v1beta1.metrics.k8s.io", "metrics-server"),
 )
 
+# Of the adapter of KEDA, which answers by the name of the ScaledObject; and that no adapter answers.
+_KEDA = re.compile(r"scaledobject\.keda\.sh/name: ([\w.-]+)")
+_NO_ANSWER = re.compile(
+    r"the server is currently unable|no endpoints available|connection refused|[Tt]imeout"
+)
+
 _MULTIPLE = re.compile(r"controlled by multiple HPAs: \[([^\]]*)\]")  # namespace/name, in any order
 # Reasons of ScalingActive that no metric can mend: what is wrong with its target, and what to do.
 _SELECTOR = {
@@ -222,6 +228,9 @@ def _remedy(message: str, ref: Ref, target: Ref) -> Step:
             return Step(f"Install {by}: no APIService {api} is registered.", ref)
         if _NOT_SERVED.search(message):
             return Step(f"Install {by}: no APIService {api} is registered, or it has no such metric.", ref)
+        if (scaler := _KEDA.search(message)) and not _NO_ANSWER.search(message):
+            todo = f"Look at ScaledObject {scaler[1]} and at the log of keda-operator: its trigger gives no value."
+            return Step(todo, ref, "events")
         return Step(f"Check that {by} runs and that APIService {api} is available.", apiservice(api))
     return Step(
         "Check that metrics-server (or the adapter that serves the metric) is running and available.", ref

@@ -35,6 +35,7 @@ _WHY = {
     "MaxFailedIndexesExceeded": "{indexes} failed, more than the {limit} that maxFailedIndexes allows",
 }
 _ENDED = ("pod-failed", "pod-out-of-memory", "pod-disrupted")
+_QUEUE = "kueue.x-k8s.io/queue-name"  # of Kueue, which suspends a Job again that somebody else resumes
 _INVALID = ("UnknownTimeZone", "UnparseableSchedule", "UnParseableCronJobSchedule", "InvalidSchedule")
 _MISSED = ("TooManyMissedTimes", "FailedNeedsStart", "MissSchedule")
 
@@ -118,6 +119,8 @@ def _failed(survey: Observed, job: Job, ref: Ref, because: ObjectCondition, grou
 def _suspended(job: Job, ref: Ref) -> Finding:
     text = parts(*subject(ref), " is suspended: it creates no pods until it is resumed.")
     step = Step("Set spec.suspend to false when it should run.", ref, "yaml")
+    if queue := job.metadata.labels.get(_QUEUE):
+        step = Step(f"Nothing: Kueue resumes it when its queue {queue} has room for it.", ref)
     return Finding("job-suspended", "note", 10, ref, text, step, stands("spec.suspend", "true"))
 
 
