@@ -34,7 +34,7 @@ PodRule = Literal[
 WorkloadRule = Literal[
     "workload-quota", "workload-needs-limits", "workload-limit-range", "workload-pod-security", "workload-refused",
     "workload-webhook-down", "workload-no-account", "workload-no-priority-class", "workload-no-runtime-class",
-    "workload-cannot-make-pods",
+    "workload-cannot-make-pods", "workload-not-observed",
     "deployment-deadline-exceeded", "deployment-unavailable", "deployment-paused",
     "statefulset-no-service", "workload-waits-for-deletion", "daemonset-misplaced",
     "job-failed", "job-deadline", "job-suspended",

@@ -74,9 +74,28 @@ def _kept(survey: Observed, known: Known, kind: str, obj: Any) -> Iterator[Findi
         return
     if found is None and kind == "deployments":
         found = deadline_exceeded(survey, obj, ref, how) or unavailable(survey, obj, ref, how)
+    if found is None:
+        found = _never_observed(survey, obj, ref)
     if found is not None:
         yield found
     yield from _on_purpose(survey, ref, kind, obj)
+
+
+def _never_observed(survey: Observed, obj: Any, ref: Ref) -> Finding | None:
+    """Its controller, which says at once which generation it has seen, says nothing: nobody makes its pods."""
+    made, status = obj.metadata, obj.status
+    if (
+        status.observed_generation
+        or not made.generation
+        or not survey.older(made.creation_timestamp, SETTLING)
+    ):
+        return None
+    text = parts(*subject(ref), " has no pods: its controller has not observed it since it was created.")
+    step = Step("Check that kube-controller-manager is running: it creates and replaces pods.", ref)
+    evidence = stands("status.observedGeneration", f"not set; metadata.generation is {made.generation}")
+    return Finding(
+        "workload-not-observed", "bad", OUTAGE, ref, text, step, evidence, made.creation_timestamp, shared="controller"
+    )  # fmt: skip
 
 
 def _cannot_make(survey: Observed, ref: Ref, kind: str, obj: Any, how: Standing | None) -> Finding | None:

@@ -544,6 +544,12 @@ WORKLOADS: dict[str, Example] = {
         "DaemonSet agent in shop is ready on 1 of 3 nodes: no more can be created, because the API server rejects them: spec.x.",
         "Correct the pod template.", "Event FailedCreate: Error creating",
     ),
+    "workload-not-observed": Example(
+        World(("deployments", deployment(available=0, current=0, updated=0, observed=0))), ("deployments", "shop", "web"),
+        "bad", "Deployment web in shop has no pods: its controller has not observed it since it was created.",
+        "Check that kube-controller-manager is running: it creates and replaces pods.",
+        "status.observedGeneration: not set; metadata.generation is 1",
+    ),
     "deployment-deadline-exceeded": Example(
         World(("deployments", deployment(available=1, progressDeadlineSeconds=60, conditions=[
             condition("Progressing", "False", "ProgressDeadlineExceeded", "timed out")]))), DEPLOYMENT, "bad",

@@ -845,6 +845,36 @@ def test_a_pod_that_waits_for_its_group_is_not_told_to_compare_nodes(said: str) 
 
 
 @pytest.mark.parametrize(
+    ("answer", "step"),
+    [
+        (
+            "rpc error: code = Unknown desc = error when getting metric values",
+            "Look at ScaledObject w and at the log",
+        ),
+        (
+            "the server is currently unable to handle the request",
+            "Check that the adapter of external metrics",
+        ),
+    ],
+)
+def test_a_trigger_of_keda_that_gives_no_value_is_no_fault_of_its_adapter(answer: str, step: str) -> None:
+    message = (
+        "unable to get external metric shop/s0-queue/&LabelSelector{MatchLabels:map[string]string{"
+        f"scaledobject.keda.sh/name: w,}},}}: unable to fetch metrics from external metrics API: {answer}"
+    )
+    failing = condition("ScalingActive", "False", "FailedGetExternalMetric", message)
+    scaler = autoscaler() | {"status": {"conditions": [failing]}}
+    (found,) = findings(World(("horizontalpodautoscalers", scaler)), NOW)
+    assert found.step.text.startswith(step)
+
+
+def test_a_job_that_kueue_holds_is_not_told_to_be_resumed() -> None:
+    held = {"metadata": meta("load", labels={"kueue.x-k8s.io/queue-name": "team"}), "spec": {"suspend": True}}
+    (found,) = findings(World(("jobs", held)), NOW)
+    assert found.step.text == "Nothing: Kueue resumes it when its queue team has room for it."
+
+
+@pytest.mark.parametrize(
     ("message", "why", "step"),
     [
         (
@@ -904,33 +934,3 @@ def test_a_node_that_has_no_more_of_something_is_told(reason: str, message: str,
     )  # fmt: skip
     (found,) = findings(World(("pods", waits), ("events", event("pods-web-1", reason, message))), NOW)
     assert found.step.text.startswith(said)
-
-
-@pytest.mark.parametrize(
-    ("answer", "step"),
-    [
-        (
-            "rpc error: code = Unknown desc = error when getting metric values",
-            "Look at ScaledObject w and at the log",
-        ),
-        (
-            "the server is currently unable to handle the request",
-            "Check that the adapter of external metrics",
-        ),
-    ],
-)
-def test_a_trigger_of_keda_that_gives_no_value_is_no_fault_of_its_adapter(answer: str, step: str) -> None:
-    message = (
-        "unable to get external metric shop/s0-queue/&LabelSelector{MatchLabels:map[string]string{"
-        f"scaledobject.keda.sh/name: w,}},}}: unable to fetch metrics from external metrics API: {answer}"
-    )
-    failing = condition("ScalingActive", "False", "FailedGetExternalMetric", message)
-    scaler = autoscaler() | {"status": {"conditions": [failing]}}
-    (found,) = findings(World(("horizontalpodautoscalers", scaler)), NOW)
-    assert found.step.text.startswith(step)
-
-
-def test_a_job_that_kueue_holds_is_not_told_to_be_resumed() -> None:
-    held = {"metadata": meta("load", labels={"kueue.x-k8s.io/queue-name": "team"}), "spec": {"suspend": True}}
-    (found,) = findings(World(("jobs", held)), NOW)
-    assert found.step.text == "Nothing: Kueue resumes it when its queue team has room for it."
