@@ -36,6 +36,7 @@ _NAMED_BY = (
     "uid",
     "ip",
 )  # the elements of a list are known by the first of these that they have
+DIFFERENT = ", a different value"  # after words that are those of the value before
 LONGEST = 160  # characters of a value
 
 FieldChange = tuple[str, str, str]  # path, before, after; "" where the field is not
@@ -96,9 +97,7 @@ def _compare(path: str, old: Any, new: Any, found: list[FieldChange]) -> None:
     if earlier is None or later is None:
         words = _words(old), _words(new)
         # Two values of one size, or two long ones that begin alike.
-        found.append(
-            (path, *words) if words[0] != words[1] else (path, words[0], f"{words[1]}, a different value")
-        )
+        found.append((path, *words) if words[0] != words[1] else (path, words[0], f"{words[1]}{DIFFERENT}"))
         return
     for key in [*earlier, *(key for key in later if key not in earlier)]:
         before, after = earlier.get(key), later.get(key)

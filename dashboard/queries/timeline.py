@@ -14,6 +14,7 @@ from django.http import QueryDict
 from dashboard.audit.selecting import of_changes
 from dashboard.errors import BadInput
 from dashboard.kinds import KINDS
+from dashboard.kinds.difference import ANNOTATIONS
 from dashboard.models import AuditEntry, TimelineEvent
 
 from .access import Visible
@@ -215,7 +216,7 @@ def asked_for(path: str, before: str, *, managed: bool = False) -> bool:
     if before and path in DELETION:
         return False  # it was being deleted before: the kubelet says that it may go now
     reported = path.startswith(_REPORTED) or path in _ASSIGNED
-    return not (reported or (managed and (path in _MANAGED or path.startswith("metadata.annotations["))))
+    return not (reported or (managed and (path in _MANAGED or path.startswith(ANNOTATIONS))))
 
 
 def _asked(query: TimelineQuery) -> Q:

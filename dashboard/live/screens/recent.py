@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from dashboard import render
 from dashboard.database import AWAY
+from dashboard.kinds.difference import DIFFERENT
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.session import Sight
 from dashboard.queries.timeline import DELETION, TimelineEntry, TimelineQuery
@@ -20,6 +22,9 @@ LOOKED_AT = 20  # entries of which these are made
 PACE_SECONDS = 3.0
 SAME_SECONDS = 5.0  # between what was done here and what came of it
 WORDS = {"added": "created", "deleted": "deleted"}
+
+# Of a field's path, what tells nothing more to who sees the kind.
+_PREFIX = re.compile(r"^(spec\.(jobTemplate\.spec\.)?(template\.(spec\.)?)?|metadata\.)")
 
 log = logging.getLogger(__name__)
 
@@ -105,16 +110,19 @@ def recent_row(runtime: ClusterRuntime, moment: TimelineEntry) -> dict[str, Any]
 def what_words(moment: TimelineEntry) -> str:
     """What somebody did, or the first of the fields that were changed."""
     if moment.type == "done":
-        return ". ".join(filter(None, (moment.title, moment.words)))
+        return ", ".join(filter(None, (moment.title, moment.words)))
     if any(path in DELETION and not before for path, before, _ in moment.fields):
         return TERMINATING
     if not moment.fields:
         return ""
-    path, before, after = moment.fields[0]
-    words = (
-        f"{path}: {before} → {after}"
-        if before and after
-        else f"{path} {f'set to {after}' if after else 'removed'}"
-    )
     more = len(moment.fields) - 1 + moment.more
-    return f"{words}, and {more} more" if more else words
+    return _field_words(*moment.fields[0]) + (f", and {more} more" if more else "")
+
+
+def _field_words(path: str, before: str, after: str) -> str:
+    path = _PREFIX.sub("", path)
+    if not after:
+        return f"{path} removed"
+    if not before:
+        return f"{path} set to {after}"
+    return f"{path} changed" if after == f"{before}{DIFFERENT}" else f"{path}: {before} → {after}"

@@ -29,7 +29,7 @@ from .common import iso, object_url
 
 FIELDS = 8  # lines of one change before the rest is folded
 PACE_SECONDS = 1.0
-ICONS = {"added": "plus", "changed": "gear", "deleted": "minus", "event": "info", "done": "undo"}
+ICONS = {"added": "plus", "changed": "gear", "deleted": "minus", "event": "info", "done": "user"}
 TERMINATING = "began to terminate"
 WORDS = {"added": "was created", "changed": "changed", "deleted": "was deleted"}
 GAP_SECONDS = 150  # a mark is renewed every minute: shorter holes may be none

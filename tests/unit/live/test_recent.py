@@ -35,9 +35,11 @@ def scaled(**more: Any) -> TimelineEntry:
 @pytest.mark.parametrize(
     ("fields", "more", "said"),
     [
-        ((("spec.replicas", "3", "5"),), 0, "spec.replicas: 3 → 5"),
-        ((("metadata.labels[team]", "", "x"),), 0, "metadata.labels[team] set to x"),
-        ((("metadata.labels[team]", "x", ""),), 0, "metadata.labels[team] removed"),
+        ((("spec.replicas", "3", "5"),), 0, "replicas: 3 → 5"),
+        ((("spec.template.spec.containers[a].image", "a:1", "a:2"),), 0, "containers[a].image: a:1 → a:2"),
+        ((("data[A]", "3 bytes", "3 bytes, a different value"),), 0, "data[A] changed"),
+        ((("metadata.labels[team]", "", "x"),), 0, "labels[team] set to x"),
+        ((("metadata.labels[team]", "x", ""),), 0, "labels[team] removed"),
         ((("a", "1", "2"), ("b", "1", "2")), 3, "a: 1 → 2, and 4 more"),
         ((("metadata.deletionTimestamp", "", "2026-12-01T12:00:00Z"),), 0, "began to terminate"),
     ],
@@ -61,7 +63,7 @@ def test_what_was_done_here_is_told_once() -> None:
     by_itself, other = scaled(ago=60), scaled(name="api", ago=9)
     told = once([scaled(ago=9), other, done, by_itself])
     assert told == [other, done, by_itself]
-    assert what_words(done) == "mara: Scale. From 3 to 5 replicas"
+    assert what_words(done) == "mara: Scale, From 3 to 5 replicas"
 
 
 def shown(found: Timeline) -> tuple[list[str], str]:
