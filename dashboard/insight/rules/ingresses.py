@@ -125,8 +125,8 @@ _NOBODY = ("service-no-endpoint", "service-selects-nothing", "service-scaled-to-
 
 def _has_port(service: Any, backend: ServiceBackend) -> bool:
     ports = service.spec.ports or ()
-    if service.spec.type == "ExternalName" and not ports:
-        return True
+    if service.spec.type == "ExternalName" and (not ports or backend.port.number):
+        return True  # of which controllers take the number as it is
     return any(_is(port, backend) for port in ports)
 
 

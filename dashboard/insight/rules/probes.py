@@ -9,6 +9,7 @@ from dashboard.insight.names import PodRule
 from dashboard.insight.words import Parts, code, parts
 from dashboard.kinds.podspec import Probe
 from dashboard.kinds.podstatus import ContainerStatus, Terminated
+from dashboard.kinds.rows import shorten
 
 from .case import Case
 from .containers import probe_failed, stays_ended
@@ -44,6 +45,9 @@ def stays_unready(case: Case) -> Trouble | None:
     if (status := next(over, None)) is not None:
         # Whose work ends needs no traffic; the pod never is ready again.
         return _ended_for_good(case, status) if case.pod.spec.restart_policy == "Always" else None
+    unready = [status for status, must_end in case.containers() if not must_end and not status.ready]
+    if unready and all(_not_asked_yet(case, status) for status in unready):
+        return None
     rule, rest, step, proof, log = _why(case)
     evidence = (*proof, *because_of(ready))
     one, many = "gets no traffic", "get no traffic"
@@ -52,6 +56,19 @@ def stays_unready(case: Case) -> Trouble | None:
     return Trouble(
         rule, "warn", 46, one, many, rest, step, evidence, ready.last_transition_time, log
     )  # fmt: skip
+
+
+def _not_asked_yet(case: Case, status: ContainerStatus) -> bool:
+    """Whether it runs for less long than its readiness probe waits before it asks for the first time."""
+    spec, running = case.spec_of(status), status.state.running
+    probe = spec.readiness_probe if spec is not None else None
+    if probe is None or running is None or running.started_at is None:
+        return False
+    if spec is not None and spec.startup_probe is not None and not status.started:
+        return False
+    return not case.older(
+        running.started_at, timedelta(seconds=probe.initial_delay_seconds + probe.period_seconds)
+    )
 
 
 def _ended_for_good(case: Case, status: ContainerStatus) -> Trouble:
@@ -74,14 +91,15 @@ def _ended_for_good(case: Case, status: ContainerStatus) -> Trouble:
 
 def _why(case: Case) -> tuple[PodRule, Parts, Step, tuple[Evidence, ...], LogWish | None]:
     for status, must_end in case.containers():
-        if must_end or status.ready:
+        if must_end or status.ready or _not_asked_yet(case, status):
             continue
         return _container(case, status)
     conditions = {one.type: one for one in case.pod.status.conditions or ()}
     for gate in case.pod.spec.readiness_gates or ():
         met = conditions.get(gate.condition_type)
         if met is None or met.status != "True":
-            rest = parts(": readiness gate ", code(gate.condition_type), " is not met")
+            said = f": {shorten(met.message).rstrip('.')}" if met is not None and met.message.strip() else ""
+            rest = parts(": readiness gate ", code(gate.condition_type), f" is not met{said}")
             proof = because_of(met) or stands(f"Condition {gate.condition_type}", "not set")
             step = case.look("Look at what sets that condition, most often a load balancer's controller.")
             return "pod-gate-unmet", rest, step, proof, None

@@ -45,6 +45,7 @@ _REJECTED = {
     "PodOSSelectorNodeLabelDoesNotMatch": "it is made for another operating system than its node's",
     "TopologyAffinityError": "its node can't align its CPUs and memory (Topology Manager)",
 }
+_RAN = ("Terminated", "Preempting")  # of these, pods that ran
 _OS = "Select nodes of its operating system in its pod template (nodeSelector kubernetes.io/os)."
 # What mends that, where the next pod would be refused as well.
 _ADMITTED = {
@@ -211,9 +212,10 @@ def rejected(case: Case) -> Trouble | None:
     text = _ADMITTED.get(status.reason, text)
     if status.reason.startswith("OutOf") and case.of_daemonset:  # the next one is for the same node
         text = "Lower its requests, or free capacity on its node."
+    how = "terminated" if status.reason in _RAN else "rejected"
     return Trouble(
         "pod-rejected", _fading(case, "warn" if owned else "bad"), 28,
-        "was rejected by the kubelet", "were rejected by the kubelet", parts(f": {why}"),
+        f"was {how} by the kubelet", f"were {how} by the kubelet", parts(f": {why}"),
         case.look(text, "delete"), evidence, case.since("Ready"),
     )  # fmt: skip
 

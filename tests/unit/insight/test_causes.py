@@ -934,3 +934,38 @@ def test_a_node_that_has_no_more_of_something_is_told(reason: str, message: str,
     )  # fmt: skip
     (found,) = findings(World(("pods", waits), ("events", event("pods-web-1", reason, message))), NOW)
     assert found.step.text.startswith(said)
+
+
+@pytest.mark.parametrize(("minutes", "told_as"), [(3, []), (7, ["pod-readiness-failing"])])
+def test_a_probe_that_has_not_been_asked_does_not_fail(minutes: int, told_as: list[str]) -> None:
+    probe = {"readinessProbe": {"httpGet": {"port": 80}, "initialDelaySeconds": 300}}
+    since = [condition("PodScheduled", "True"), condition("Ready", "False", since=ago(minutes=minutes))]
+    made = pod(
+        owner=None, ready=False, state={"running": {"startedAt": ago(minutes=minutes)}}, conditions=since,
+        container=probe,
+    )  # fmt: skip
+    assert [rule for _, rule, _ in told(World(("pods", made)))] == told_as
+
+
+def test_a_readiness_gate_is_told_with_what_its_setter_says() -> None:
+    gate = condition("example.com/unpaused", "False", "Paused", "the machine is paused")
+    unready = condition("Ready", "False", "ReadinessGatesNotReady", since=ago(minutes=9))
+    made = pod(owner=None, conditions=[condition("PodScheduled", "True"), unready, gate])
+    made["spec"]["readinessGates"] = [{"conditionType": "example.com/unpaused"}]
+    assert told(World(("pods", made)))[0][2] == (
+        "Pod web-1 in shop gets no traffic: readiness gate example.com/unpaused is not met: the machine is paused."
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "how"),
+    [("Terminated", "terminated"), ("Preempting", "terminated"), ("NodeShutdown", "rejected")],
+)
+def test_a_pod_that_ran_was_terminated_and_not_rejected(reason: str, how: str) -> None:
+    made = pod(owner=None, phase="Failed", ready=False, reason=reason)
+    assert told(World(("pods", made)))[0][2].startswith(f"Pod web-1 in shop was {how} by the kubelet: ")
+
+
+def test_the_port_of_an_ingress_before_a_name_is_taken_as_it_is() -> None:
+    name = service(selector={}, type="ExternalName", externalName="api.example.com", ports=[{"port": 443}])
+    assert told(World(("services", name), ("ingresses", ingress("web")))) == []
