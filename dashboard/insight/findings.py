@@ -63,8 +63,8 @@ READ = frozenset(
     {
         "nodes", "namespaces", "persistentvolumeclaims", "persistentvolumes", "storageclasses", "pods", "replicasets",
         "deployments", "statefulsets", "daemonsets", "jobs", "cronjobs", "horizontalpodautoscalers",
-        "poddisruptionbudgets", "services", "endpointslices", "ingresses", "ingressclasses", "configmaps",
-        "secrets", "events",
+        "poddisruptionbudgets", "services", "endpointslices", "ingresses", "ingressclasses", "networkpolicies",
+        "configmaps", "secrets", "events",
     }
 )  # fmt: skip
 ACCESS = frozenset({"rolebindings", "clusterrolebindings", "roles", "clusterroles", "serviceaccounts"})

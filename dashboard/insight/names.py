@@ -46,7 +46,7 @@ WorkloadRule = Literal[
 
 NetworkRule = Literal[
     "service-selects-nothing", "service-scaled-to-zero", "service-no-endpoint", "service-port-missing",
-    "service-port-undeclared", "service-pending", "service-external-name",
+    "service-port-undeclared", "service-closed", "service-pending", "service-external-name",
     "ingress-no-class", "ingress-no-service", "ingress-no-port", "ingress-no-endpoint", "ingress-no-secret",
     "ingress-secret-type", "ingress-clash", "ingress-no-address",
     "certificate-unreadable", "certificate-expired", "certificate-expires", "certificate-early", "certificate-other-host",

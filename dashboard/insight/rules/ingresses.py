@@ -107,6 +107,13 @@ def _behind(survey: Observed, known: Known, ref: Ref, place: str, backend: Servi
         return Finding(
             "ingress-no-endpoint", cause.severity, cause.weight, ref, text, evidence=evidence
         ).following(cause)
+    if cause is not None and cause.rule == "service-closed" and _concerns(cause, service, backend):
+        text = parts(
+            *subject(ref), f" gets no answer at {place} if NetworkPolicies are enforced: they let nothing in to Service ",
+            code(name), ".",
+        )  # fmt: skip
+        found = Finding("ingress-no-endpoint", cause.severity, cause.weight, ref, text, evidence=evidence)
+        return found.following(cause)
     dead = next((ends.dead for ends in port_ends(survey, service) if _is(ends.port, backend)), False)
     if cause is None or not (cause.rule in _NOBODY or dead):
         return None
@@ -128,6 +135,12 @@ def _has_port(service: Any, backend: ServiceBackend) -> bool:
     if service.spec.type == "ExternalName" and (not ports or backend.port.number):
         return True  # of which controllers take the number as it is
     return any(_is(port, backend) for port in ports)
+
+
+def _concerns(closed: Finding, service: Any, backend: ServiceBackend) -> bool:
+    """Whether what NetworkPolicies close, the Service or a port of it, is what the backend names."""
+    ports = (f" on port {port.port}" for port in service.spec.ports or () if _is(port, backend))
+    return closed.shared in ("", *ports)
 
 
 def _is(port: ServicePort, backend: ServiceBackend) -> bool:

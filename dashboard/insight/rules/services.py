@@ -30,7 +30,9 @@ from dashboard.kinds.rows import listed, plural, shorten
 from dashboard.kinds.selectors import format_labels, from_labels
 from dashboard.kinds.services import Service, ServicePort
 
+from .ingresses import backends
 from .nearest import nearest
+from .policies import closed
 from .serviceports import PortEnds, pod_behind, port_ends
 from .templates import knows_templates, templates
 
@@ -38,6 +40,7 @@ from .templates import knows_templates, templates
 STARTING = timedelta(minutes=1)
 # Clouds need a minute or two for a load balancer.
 BALANCING = timedelta(minutes=3)
+_EXPOSED = ("NodePort", "LoadBalancer")  # somebody is to reach it from outside
 # What the DNS of a cluster answers for itself; under another domain it may be another cluster's.
 _IN_CLUSTER = re.compile(r"([a-z0-9-]+)\.([a-z0-9-]+)\.svc\.cluster\.local\.?")
 _ENSURING = re.compile(r"^(?:Error syncing load balancer: )?(?:failed to ensure load balancer: )?")
@@ -45,6 +48,7 @@ _ENSURING = re.compile(r"^(?:Error syncing load balancer: )?(?:failed to ensure 
 
 def services(survey: Observed, known: Known) -> Iterator[Finding]:
     """Each Service by what is behind it, and besides by its address from outside."""
+    routed = {(one.metadata.namespace, to.name) for one in survey.all("ingresses") for _, to in backends(one)}
     for service in survey.all("services"):
         if service.metadata.deletion_timestamp is not None:
             continue
@@ -52,6 +56,9 @@ def services(survey: Observed, known: Known) -> Iterator[Finding]:
         if (found := _external_name(service, ref) or _alias_of_none(survey, service, ref)) is not None:
             yield found
         yield from _behind(survey, known, service, ref)
+        if service.spec.selector and survey.answers(service):
+            exposed = service.spec.type in _EXPOSED or (ref.namespace, ref.name) in routed
+            yield from closed(survey, service, ref, exposed=exposed)
         if (found := _pending(survey, service, ref)) is not None:
             yield found
 

@@ -747,6 +747,16 @@ NETWORK: dict[str, Example] = {
         "Service web in shop routes port 80 to port 9090, which the containers of ReplicaSet web-5d4f do not declare; they may "
         "listen there all the same.", "If connections are refused, correct targetPort.", "targetPort 9090",
     ),
+    "service-closed": Example(
+        World(
+            ("pods", pod()), ("services", service(type="NodePort")), ("endpointslices", endpoints("web", ("web-1", True))),
+            ("networkpolicies", {"metadata": meta("deny"), "spec": {"podSelector": {}, "policyTypes": ["Ingress"]}}),
+        ), ("services", "shop", "web"), "warn",
+        "Service web in shop can't be reached if the network plug-in enforces NetworkPolicies: NetworkPolicy deny lets "
+        "nothing in to its pods.",
+        "Allow its clients in an ingress rule; nothing, if they run on the pods' own node, or a policy of another kind (of "
+        "Cilium or Calico) lets them in.", "NetworkPolicy deny: no ingress rule",
+    ),
     "service-pending": Example(
         World(("services", service(selector={}, type="LoadBalancer"))), SERVICE, "warn",
         "Service web in shop has no external IP: no controller in this cluster provisions load balancers, or provisioning is still in progress.",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.insight import findings, findings_for
+from dashboard.insight import findings, findings_for, read_for
 from dashboard.insight.words import text_of
 
 from .world import (
@@ -18,6 +18,7 @@ from .world import (
     endpoints,
     event,
     ingress,
+    meta,
     node,
     pod,
     service,
@@ -198,3 +199,60 @@ def test_an_alias_of_a_service_of_the_cluster_has_an_address_only_by_that(name: 
     assert [text_of(one.text) for one in findings(world, NOW)] == (
         [f"Service web in shop {text}"] if text else []
     )
+
+
+def policy(name: str, ingress: list[dict[str, Any]] | None = None, **spec: Any) -> tuple[str, dict[str, Any]]:
+    rules = {} if ingress is None else {"ingress": ingress}
+    guards = {"podSelector": {}, "policyTypes": ["Ingress"]}
+    return "networkpolicies", {"metadata": meta(name), "spec": guards | rules | spec}
+
+
+def behind(*policies: tuple[str, dict[str, Any]], **spec: Any) -> World:
+    """An Ingress before a Service whose only pod listens on 8080."""
+    listening = pod(container={"ports": [{"name": "http", "containerPort": 8080}]})
+    listening["spec"] |= spec
+    return World(
+        ("pods", listening), ("ingresses", ingress("web")), ("endpointslices", endpoints("web", ("web-1", True))),
+        ("services", service(ports=[{"port": 80, "targetPort": 8080, "protocol": "TCP"}])), *policies,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("policies", "where"),
+    [
+        ([policy("deny")], "NetworkPolicy deny lets nothing in to its pods."),
+        (
+            [policy("deny"), policy("other", [{"ports": [{"port": 9090}]}])],
+            "NetworkPolicies deny and other let nothing in to its pods on port 8080.",
+        ),
+        (
+            [policy("udp", [{"ports": [{"port": 8080, "protocol": "UDP"}]}])],
+            "NetworkPolicy udp lets nothing in to its pods on port 8080.",
+        ),
+        ([policy("deny"), policy("some", [{"from": [{"podSelector": {}}]}])], ""),
+        ([policy("all", [{}])], ""),
+        ([policy("named", [{"ports": [{"port": "http"}]}])], ""),
+        ([policy("range", [{"ports": [{"port": 8000, "endPort": 9000}]}])], ""),
+        ([policy("tcp", [{"ports": [{"protocol": "TCP"}]}])], ""),
+        ([policy("out", policyTypes=["Egress"])], ""),
+        ([policy("others", podSelector={"matchLabels": {"app": "db"}})], ""),
+        ([policy("odd", podSelector={"matchExpressions": [{"key": "a", "operator": "Near"}]})], ""),
+        ([], ""),
+    ],
+)
+def test_a_service_that_no_policy_lets_anybody_reach_is_told_with_its_ingress(
+    policies: list[tuple[str, dict[str, Any]]], where: str
+) -> None:
+    found = findings(behind(*policies), NOW)
+    assert [(one.rule, one.follows and one.follows.kind) for one in found] == (
+        [("service-closed", None), ("ingress-no-endpoint", "Service")] if where else []
+    )
+    assert not where or text_of(found[0].text).endswith(where)
+
+
+def test_policies_do_not_hold_for_the_host_network_and_are_a_note_where_nobody_comes_from_outside() -> None:
+    assert "networkpolicies" in read_for("services")
+    assert findings(behind(policy("deny"), hostNetwork=True), NOW) == []
+    inner = behind(policy("deny"))
+    inner.remove("ingresses", "shop", "shop")
+    assert [(one.rule, one.severity) for one in findings(inner, NOW)] == [("service-closed", "note")]
