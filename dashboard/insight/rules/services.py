@@ -22,6 +22,7 @@ from dashboard.insight.observed import Observed
 from dashboard.insight.pod_health import is_ready
 from dashboard.insight.traffic import declared
 from dashboard.insight.words import Part, Parts, code, parts
+from dashboard.kinds import KINDS
 from dashboard.kinds.base import Ref
 from dashboard.kinds.meta import find_condition
 from dashboard.kinds.pods import Pod
@@ -163,6 +164,8 @@ def _selects_nothing(survey: Observed, known: Known, service: Service, ref: Ref)
         return _all_ended(survey, known, ref, labels, ended)
     if not survey.older(service.metadata.creation_timestamp, STARTING):
         return None
+    if (role := _role_of_none(survey, service)) is not None:
+        return _no_such_role(survey, known, ref, labels, *role)
     text = parts(*subject(ref), " selects no pod: none has the labels ", code(labels), ".")
     evidence, step = (
         stands("spec.selector", labels),
@@ -193,6 +196,54 @@ def _all_ended(survey: Observed, known: Known, ref: Ref, labels: str, pods: Sequ
     evidence = stands("spec.selector", f"{labels}: {plural(len(pods), 'pod')}")
     severity: Severity = "warn" if causes else "note"
     return Finding("service-no-endpoint", severity, 51, ref, text, step, evidence).following(*causes)
+
+
+def _role_of_none(survey: Observed, service: Service) -> tuple[Pod, str, str] | None:
+    """A pod that the Service would select but for one label that is set while pods run, as operators of databases tell
+    the primary from its replicas; with that label and what is asked for.
+    """
+    namespace, wanted = service.metadata.namespace, service.spec.selector or {}
+    for alike in survey.alike.get(namespace, ()) if len(wanted) > 1 else ():
+        missing = [key for key, value in wanted.items() if alike.labels.get(key) != value]
+        if len(missing) == 1 and missing[0] in alike.labels and _set_later(survey, alike.pods[0], missing[0]):
+            return alike.pods[0], missing[0], wanted[missing[0]]
+    return None
+
+
+def _set_later(survey: Observed, pod: Pod, key: str) -> bool:
+    """Whether a label is not of the template that the pod was made of; an operator's kind shows none."""
+    owner = survey.owner(pod)
+    made_of = next((one for one in templates(survey, pod.metadata.namespace) if one.ref == owner), None)
+    if made_of is None:
+        return pod.metadata.controller is not None and owner.plural not in KINDS
+    return key not in made_of.labels
+
+
+# What operators call the one that takes writes.
+_LEADING = ("primary", "master", "leader", "active", "true")
+
+
+def _no_such_role(
+    survey: Observed, known: Known, ref: Ref, labels: str, pod: Pod, key: str, value: str
+) -> Finding:
+    """Without a replica there is none to ask; without a primary, nobody takes writes."""
+    label, owner = code(f"{key}={value}"), survey.owner(pod)
+    text = parts(*subject(ref), " selects no pod: none of ", f"{title(owner)} has the label ", label, " now.")
+    evidence = (
+        *stands("spec.selector", labels),
+        Evidence(
+            f"Pod {pod.metadata.name}",
+            f"{key}={pod.metadata.labels[key]}",
+            Ref("Pod", ref.namespace, pod.metadata.name, "pods"),
+        ),
+    )
+    step = Step("Nothing, if no pod should have that role now: its operator sets the label.", owner)
+    if value.lower() not in _LEADING:
+        return Finding("service-selects-nothing", "note", 18, ref, text, step, evidence)
+    step = Step("Read the logs of its pods and of its operator to see why none of them leads.", owner)
+    cause = _problem(known, owner)
+    found = Finding("service-selects-nothing", "warn", 52, ref, text, step, evidence)
+    return found.following(cause) if cause is not None else found
 
 
 def _differences(found: tuple[tuple[str, str], ...]) -> Parts:

@@ -256,3 +256,34 @@ def test_policies_do_not_hold_for_the_host_network_and_are_a_note_where_nobody_c
     inner = behind(policy("deny"))
     inner.remove("ingresses", "shop", "shop")
     assert [(one.rule, one.severity) for one in findings(inner, NOW)] == [("service-closed", "note")]
+
+
+@pytest.mark.parametrize(
+    ("value", "severity"), [("replica", "note"), ("primary", "warn"), ("instance", "note"), ("true", "warn")]
+)
+@pytest.mark.parametrize("owner", [("Cluster", "pg"), ("StatefulSet", "pg")])
+def test_a_role_that_no_pod_has_now_is_no_slip_of_the_selector(
+    value: str, severity: str, owner: tuple[str, str]
+) -> None:
+    made = pod("pg-1", owner=owner, labels={"app": "pg", "role": "other"})
+    template = {"metadata": {"labels": {"app": "pg"}}}
+    stateful = {
+        "metadata": meta("pg"),
+        "spec": {"replicas": 1, "template": template},
+        "status": {"replicas": 1},
+    }
+    world = World(
+        ("pods", made),
+        ("statefulsets", stateful),
+        ("services", service("pg-x", {"app": "pg", "role": value})),
+    ).reading("deployments", "daemonsets")
+    (found,) = (one for one in findings(world, NOW) if one.kind == "Service")
+    assert (found.rule, found.severity) == ("service-selects-nothing", severity)
+    assert text_of(found.text) == (
+        f"Service pg-x in shop selects no pod: none of {owner[0]} pg has the label role={value} now."
+    )
+    # What stands in the template is what its author wrote.
+    template["metadata"]["labels"]["role"] = "other"
+    world.add("statefulsets", stateful)
+    (found,) = (one for one in findings(world, NOW) if one.kind == "Service")
+    assert (found.severity == "warn") == (owner[0] == "StatefulSet" or severity == "warn")
