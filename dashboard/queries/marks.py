@@ -19,6 +19,7 @@ from .timeline import of_kinds
 MAX_MARKS = 400  # of the newest; a line of a thousand pixels shows no more
 WITH_TEMPLATES = frozenset({"deployments", "statefulsets", "daemonsets"})
 TAIL = timedelta(minutes=1)  # what is being recorded is written a little later
+RESTARTED_AT = "spec.template.metadata.annotations[kubectl.kubernetes.io/restartedAt]"
 Sort = Literal["change", "deployment", "problem", "resolved"]
 
 
@@ -73,16 +74,26 @@ def _mark(row: TimelineEvent) -> Mark:
     )  # fmt: skip
 
 
-def change_words(fields: Sequence[Sequence[str]]) -> str:
-    """What was changed, as one says it: each field is its path and its value before and after."""
+def named_change(fields: Sequence[Sequence[str]]) -> str:
+    """What one calls a change, such as ``scaled from 2 to 3``; "" for one without a name of its own. Each field is its
+    path and its value before and after.
+    """
     for path, before, after in fields:
         if path == "spec.replicas":
             return f"scaled from {before or 1} to {after or 1}"
-        if path.endswith(".image"):
+        if path.endswith(".image") and after:
             return f"updated to {short_image(after)}"
-    for path, _, _ in fields:
-        if path.startswith("spec.template"):
-            return "rolled out"
+        if path == RESTARTED_AT:
+            return "restarted"
+    return ""
+
+
+def change_words(fields: Sequence[Sequence[str]]) -> str:
+    """What was changed, as one says it, of fields as :func:`named_change` takes them."""
+    if named := named_change(fields):
+        return named
+    if any(path.startswith("spec.template") for path, _, _ in fields):
+        return "rolled out"
     if not fields:
         return "changed"
     more = f" and {len(fields) - 1} more" if len(fields) > 1 else ""

@@ -12,6 +12,7 @@ from dashboard.database import AWAY
 from dashboard.kinds.difference import DIFFERENT
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.session import Sight
+from dashboard.queries.marks import named_change
 from dashboard.queries.timeline import DELETION, TimelineEntry, TimelineQuery
 
 from .common import iso, object_url
@@ -36,7 +37,6 @@ class RecentChanges:
         self._runtime = sight.cluster
         query = TimelineQuery(
             namespaces=tuple(sorted(namespaces)),
-            before=sight.cluster.shown_at,
             warnings=False,
             most=LOOKED_AT,
         )
@@ -108,13 +108,15 @@ def recent_row(runtime: ClusterRuntime, moment: TimelineEntry) -> dict[str, Any]
 
 
 def what_words(moment: TimelineEntry) -> str:
-    """What somebody did, or the first of the fields that were changed."""
+    """What somebody did, what one calls the change, or the first of the fields that were changed."""
     if moment.type == "done":
         return ", ".join(filter(None, (moment.title, moment.words)))
     if any(path in DELETION and not before for path, before, _ in moment.fields):
         return TERMINATING
     if not moment.fields:
         return ""
+    if named := named_change(moment.fields):
+        return named
     more = len(moment.fields) - 1 + moment.more
     return _field_words(*moment.fields[0]) + (f", and {more} more" if more else "")
 

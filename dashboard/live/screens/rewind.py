@@ -244,7 +244,7 @@ class PastOverviewScreen(OverviewScreen):
 
     def snapshot(self) -> Snapshot:
         made = super().snapshot()
-        lists = {key: rows for key, rows in made.lists.items() if key != "changes"}
+        lists = {key: rows for key, rows in made.lists.items() if key not in ("changes", "recent")}
         return Snapshot(made.regions, lists)
 
     def _verdict(self, wrong: Sequence[Problem], nodes: Sequence[NodePods]) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def runtime() -> Any:
     return SimpleNamespace(
         cluster=SimpleNamespace(slug="tests"), recognised=Recognised("", "tests", EVER),
         kinds=KINDS, cache=cache, reader=reader,
-        installation=SimpleNamespace(cache=cache, reader=reader), hourly=Hourly(), shown_at=None,
+        installation=SimpleNamespace(cache=cache, reader=reader), hourly=Hourly(),
     )  # fmt: skip
 
 

@@ -35,8 +35,13 @@ def scaled(**more: Any) -> TimelineEntry:
 @pytest.mark.parametrize(
     ("fields", "more", "said"),
     [
-        ((("spec.replicas", "3", "5"),), 0, "replicas: 3 → 5"),
-        ((("spec.template.spec.containers[a].image", "a:1", "a:2"),), 0, "containers[a].image: a:1 → a:2"),
+        ((("spec.replicas", "3", "5"),), 0, "scaled from 3 to 5"),
+        ((("spec.template.spec.containers[a].image", "a:1", "a:2"),), 0, "updated to a:2"),
+        (
+            (("spec.template.spec.containers[a].env[B]", "b: 1", "b: 2"),),
+            0,
+            "containers[a].env[B]: b: 1 → b: 2",
+        ),
         ((("data[A]", "3 bytes", "3 bytes, a different value"),), 0, "data[A] changed"),
         ((("metadata.labels[team]", "", "x"),), 0, "labels[team] set to x"),
         ((("metadata.labels[team]", "x", ""),), 0, "labels[team] removed"),
@@ -76,7 +81,7 @@ def shown(found: Timeline) -> tuple[list[str], str]:
 def test_refused_attempts_are_no_changes() -> None:
     refused = moment("done", title="mara: Delete, refused", state="warn")
     rows, _ = shown(Timeline((refused, scaled(ago=5))))
-    assert len(rows) == 1 and "3 → 5" in rows[0]
+    assert len(rows) == 1 and "scaled from 3 to 5" in rows[0]
 
 
 def test_there_is_a_bound_to_them() -> None:

@@ -70,6 +70,8 @@ def test_what_somebody_asked_for_is_marked_oldest_first(monkeypatch: pytest.Monk
         ([["metadata.labels[a]", "1", "2"]], "changed: metadata.labels[a]"),
         ([["spec.a", "1", "2"], ["spec.b", "1", "2"], ["spec.c", "1", "2"]], "changed: spec.a and 2 more"),
         ([["spec.a", "1", "2"], IMAGE], "updated to web:2"),
+        ([["spec.template.spec.containers[b].image", "b:1", ""]], "rolled out"),
+        ([["spec.template.metadata.annotations[kubectl.kubernetes.io/restartedAt]", "", "now"]], "restarted"),
         ([], "changed"),
     ],
 )
