@@ -238,6 +238,15 @@ class Observed(ABC):
         return _latest_first(found)
 
     @cached_property
+    def autoscalings(self) -> dict[str, list[Event]]:
+        """By a pod's UID, what cluster autoscalers say of a node for it, the latest first."""
+        found: dict[str, list[Event]] = defaultdict(list)
+        for event in self.all("events"):
+            if event.reason in ("TriggeredScaleUp", "NotTriggerScaleUp"):
+                found[event.involved_object.uid].append(event)
+        return _latest_first(found)
+
+    @cached_property
     def pulls(self) -> dict[str, list[Event]]:
         """By a pod's UID, the Events of its images, the latest first: that one is pulled, and what came of it."""
         found: dict[str, list[Event]] = defaultdict(list)

@@ -19,13 +19,18 @@ from dashboard.kinds.nodes import Node
 from dashboard.kinds.persistentvolumeclaims import PersistentVolumeClaim
 from dashboard.kinds.podspec import PodResourceClaim
 from dashboard.kinds.podwords import UNSCHEDULABLE, causes, unschedulable
-from dashboard.kinds.rows import listed, plural
+from dashboard.kinds.rows import listed, plural, shorten
 from dashboard.kinds.storageclasses import StorageClass
 
 from .case import Case
 from .storage import NO_PROVISIONER, NO_VOLUME
 
 PLACING = timedelta(seconds=15)
+# A cluster autoscaler says it again within that time, and a machine is there by then.
+SCALING = timedelta(minutes=15)
+_NOT_TRIGGERED = re.compile(
+    r"^pod didn't trigger scale-up(?: \(it wouldn't fit if a new node is added\))?: ?"
+)
 
 _NO_CLAIM = re.compile(r'persistentvolumeclaim "([^"]+)" not found', re.IGNORECASE)
 _UNBOUND = "unbound immediate PersistentVolumeClaims"
@@ -385,6 +390,21 @@ def _no_room(case: Case) -> Trouble:
     claims = tuple(_claim(case, name) for name in _UNUSABLE.findall(message))
     step = Step("Look at the claim.", claims[0]) if claims else case.look(text)
     because = claims or _nodes_at_fault(case, message)
+    said = next(iter(case.survey.autoscalings.get(case.pod.metadata.uid, ())), None)
+    if said is not None and not (claims or case.older(said.last_seen, SCALING)):
+        evidence = (*evidence, *reported(said))
+        if said.reason == "TriggeredScaleUp":
+            rest = parts(*rest, "; the cluster autoscaler is adding a node")
+            step = case.look(
+                "Wait for the node; if none comes, read the log of the cluster autoscaler.", "events"
+            )
+        else:
+            why_not = shorten(_NOT_TRIGGERED.sub("", said.message)).rstrip(".")
+            rest = parts(*rest, f"; the cluster autoscaler adds no node: {why_not}")
+            if "max node group size" in why_not or "max cluster" in why_not:
+                step = case.look(
+                    "Raise the maximum size of a node group, lower its requests, or scale something down."
+                )
     if "Insufficient " in message and case.of_daemonset:
         step = case.look(
             "Lower its requests, free capacity on its node, or give it a higher priorityClassName."

@@ -969,3 +969,33 @@ def test_a_pod_that_ran_was_terminated_and_not_rejected(reason: str, how: str) -
 def test_the_port_of_an_ingress_before_a_name_is_taken_as_it_is() -> None:
     name = service(selector={}, type="ExternalName", externalName="api.example.com", ports=[{"port": 443}])
     assert told(World(("services", name), ("ingresses", ingress("web")))) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "said", "step"),
+    [
+        (
+            "NotTriggerScaleUp", "pod didn't trigger scale-up: 1 max node group size reached",
+            "; the cluster autoscaler adds no node: 1 max node group size reached.", "Raise the maximum size",
+        ),
+        (
+            "TriggeredScaleUp", "pod triggered scale-up: [{pool 1->2 (max: 3)}]",
+            "; the cluster autoscaler is adding a node.", "Wait for the node",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_cluster_autoscaler_does_for_a_pod_is_told(
+    reason: str, message: str, said: str, step: str
+) -> None:
+    waits = [
+        condition("PodScheduled", "False", "Unschedulable", "0/1 nodes are available: 1 Insufficient cpu.")
+    ]
+    made = pod(owner=None, phase="Pending", ready=False, node="", conditions=waits)
+    world = World(("pods", made), ("nodes", node()))
+    before = told(world)[0][2].rstrip(".")
+    world.add("events", event("pods-web-1", reason, message, type_="Normal"))
+    (found,) = findings(world, NOW)
+    assert text_of(found.text) == before + said
+    assert found.step.text.startswith(step)
+    world.add("events", event("pods-web-1", reason, message, type_="Normal", minutes=40))
+    assert told(world)[0][2].rstrip(".") == before
