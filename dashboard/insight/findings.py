@@ -71,7 +71,7 @@ ACCESS = frozenset({"rolebindings", "clusterrolebindings", "roles", "clusterrole
 # The rules about objects that have no namespace look at nothing else.
 _ALONE: dict[str, tuple[Rule, ...]] = {
     "nodes": (nodes.unready, nodes.under_pressure, nodes.cordoned, nodes.versions, nodes.reported),
-    "namespaces": (apiservices.unavailable, namespaces.stuck),
+    "namespaces": (webhooks.without_service, apiservices.unavailable, namespaces.stuck),
     APISERVICES.key: (apiservices.unavailable,),
     "persistentvolumes": (storage.volumes,),
     "clusterrolebindings": (access.bindings,),

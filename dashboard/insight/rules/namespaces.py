@@ -11,11 +11,14 @@ from dashboard.insight.finding import Finding, Known, Step, because_of, stands, 
 from dashboard.insight.observed import Observed
 from dashboard.insight.words import parts
 from dashboard.kinds.base import Ref
-from dashboard.kinds.rows import listed
+from dashboard.kinds.rows import listed, shorten
 
 from .apiservices import ref_of
+from .pod_creation import why_refused
+from .webhooks import configuration_of, refuser
 
 ENDING = timedelta(minutes=2)
+_WEBHOOK = "failed calling webhook"
 
 # As "down.example.com/v1: stale GroupVersion discovery: down.example.com/v1".
 _APIS = re.compile(r"(?<![\w.-])([\w.-]++)/(v\w+):")
@@ -69,6 +72,12 @@ def stuck(survey: Observed, known: Known) -> Iterator[Finding]:
             are = "is" if len(apis) == 1 else "are"
             why = f"{named} {are} not available, so it is not known what is left in it"
             step = Step(f"Restore the backend of {named}, or delete what is not needed any more.", apis[0])
+        refusal = why_refused(message, ref) if _WEBHOOK in message else None
+        if refusal is not None:
+            why = f"{why}, because {refusal.why}"
+            step = Step(refusal.step, refusal.ref or configuration_of(survey, refusal.shared) or ref)
+        elif reason == "NamespaceDeletionContentFailure" and (failed := message.partition(" remaining: ")[2]):
+            why = f"{why}: {shorten(failed).rstrip('.')}"
         left = found.get("NamespaceFinalizersRemaining")
         finalizers = _FINALIZERS.findall(left.message) if left is not None else []
         if finalizers:
@@ -81,6 +90,8 @@ def stuck(survey: Observed, known: Known) -> Iterator[Finding]:
         )
         stays = Finding("namespace-stuck", "warn", 31, ref, text, step, evidence, since)
         causes = [known[api] for api in apis if api in known]
+        hook = refuser(survey, refusal.shared) if refusal is not None else None
+        causes += [known[hook]] if hook is not None and hook in known else []
         follows = replace(stays.following(*causes), since=since)
         if causes and finalizers:  # which stay when the API is back
             after = f"{step.text} Then see that the controller of finalizer {listed(finalizers)} runs."

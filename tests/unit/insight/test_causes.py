@@ -16,6 +16,7 @@ from dashboard.kinds.catalogue import APISERVICES
 from dashboard.kinds.nodes import NODES
 from dashboard.kinds.nodes import detail as node_page
 from dashboard.kinds.nodes import judge as judge_node
+from dashboard.kinds.webhooks import WEBHOOKS
 
 from .cases import autoscaler, claim, cron, storage_class
 from .world import (
@@ -999,3 +1000,32 @@ def test_what_a_cluster_autoscaler_does_for_a_pod_is_told(
     assert found.step.text.startswith(step)
     world.add("events", event("pods-web-1", reason, message, type_="Normal", minutes=40))
     assert told(world)[0][2].rstrip(".") == before
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_namespace_that_a_webhook_keeps_follows_from_it(there: bool) -> None:
+    said = (
+        "Failed to delete all resource types, 1 remaining: Internal error occurred: failed calling webhook "
+        '"v.example.com": failed to call webhook: Post "https://guard.gone.svc:443/": service "guard" not found'
+    )
+    kept = [condition("NamespaceDeletionContentFailure", "True", "ContentDeletionFailed", said)]
+    world = World(
+        (
+            "namespaces",
+            {"metadata": {"name": "old", "deletionTimestamp": ago(hours=1)}, "status": {"conditions": kept}},
+        )
+    ).reading("services")
+    kind = next(each for each in WEBHOOKS if each.kind == "ValidatingWebhookConfiguration")
+    hook = {
+        "name": "v.example.com", "failurePolicy": "Fail",
+        "clientConfig": {"service": {"namespace": "gone", "name": "guard"}},
+        "rules": [{"operations": ["DELETE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}],
+    }  # fmt: skip
+    if there:
+        world.add(kind.plural, {"metadata": {"name": "guard"}, "webhooks": [hook]})
+    (found,) = findings_for(world, "namespaces", "", "old", NOW)
+    assert text_of(found.text) == (
+        "Namespace old can't be deleted: something in it cannot be deleted, because admission webhook v.example.com "
+        "can't be reached: Service guard in gone does not exist."
+    )
+    assert (found.follows and found.follows.kind) == ("ValidatingWebhookConfiguration" if there else None)
