@@ -62,6 +62,10 @@ _MOUNTING = tuple(
     (re.compile(pattern, re.IGNORECASE), text)
     for pattern, text in (
         (
+            r"secrets store objects[^\n]*(?:permission denied|access ?denied|forbidden|not authorized|Code: 403)",
+            "Let the pod's account read that secret where it is kept, or correct its SecretProviderClass.",
+        ),
+        (
             "helper program",
             "Install the mount helper of that file system on its node (for NFS, nfs-common or nfs-utils).",
         ),

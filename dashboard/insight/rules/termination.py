@@ -212,6 +212,8 @@ def rejected(case: Case) -> Trouble | None:
     text = _ADMITTED.get(status.reason, text)
     if status.reason.startswith("OutOf") and case.of_daemonset:  # the next one is for the same node
         text = "Lower its requests, or free capacity on its node."
+        if status.reason == "OutOfpods":
+            text = "Move pods away from its node, or raise maxPods of the kubelet there: it runs as many as it may."
     how = "terminated" if status.reason in _RAN else "rejected"
     return Trouble(
         "pod-rejected", _fading(case, "warn" if owned else "bad"), 28,

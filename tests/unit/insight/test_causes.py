@@ -1029,3 +1029,22 @@ def test_a_namespace_that_a_webhook_keeps_follows_from_it(there: bool) -> None:
         "can't be reached: Service guard in gone does not exist."
     )
     assert (found.follows and found.follows.kind) == ("ValidatingWebhookConfiguration" if there else None)
+
+
+def test_a_secret_store_that_denies_access_is_no_storage_out_of_reach() -> None:
+    waits = pod(
+        owner=None, phase="Pending", ready=False, state=waiting("ContainerCreating"),
+        conditions=[condition("PodScheduled", "True", since=ago(minutes=8)), condition("Ready", "False")],
+    )  # fmt: skip
+    said = (
+        'MountVolume.SetUp failed for volume "s" : rpc error: code = Unknown desc = failed to mount secrets store objects'
+        " for pod shop/web-1, err: error making mount request: Code: 403. Errors: * permission denied"
+    )
+    (found,) = findings(World(("pods", waits), ("events", event("pods-web-1", "FailedMount", said))), NOW)
+    assert found.step.text.startswith("Let the pod's account read that secret")
+
+
+def test_a_node_with_as_many_pods_as_it_may_run_is_not_mended_by_requests() -> None:
+    made = pod(owner=("DaemonSet", "agent"), phase="Failed", ready=False, reason="OutOfpods")
+    (found,) = findings(World(("pods", made)), NOW)
+    assert found.step.text.startswith("Move pods away from its node")
