@@ -75,15 +75,19 @@ def _kept(survey: Observed, known: Known, kind: str, obj: Any) -> Iterator[Findi
     if found is None and kind == "deployments":
         found = deadline_exceeded(survey, obj, ref, how) or unavailable(survey, obj, ref, how)
     if found is None:
-        found = _never_observed(survey, obj, ref)
+        found = _never_observed(survey, obj, ref, how)
     if found is not None:
         yield found
     yield from _on_purpose(survey, ref, kind, obj)
 
 
-def _never_observed(survey: Observed, obj: Any, ref: Ref) -> Finding | None:
-    """Its controller, which says at once which generation it has seen, says nothing: nobody makes its pods."""
+def _never_observed(survey: Observed, obj: Any, ref: Ref, how: Standing | None) -> Finding | None:
+    """Its controller, which says at once which generation it has seen, says nothing: nobody makes its pods. How many a
+    DaemonSet wants, only that tells.
+    """
     made, status = obj.metadata, obj.status
+    if ref.plural != "daemonsets" and (how is None or not how.wanted):
+        return None
     if (
         status.observed_generation
         or not made.generation

@@ -1048,3 +1048,14 @@ def test_a_node_with_as_many_pods_as_it_may_run_is_not_mended_by_requests() -> N
     made = pod(owner=("DaemonSet", "agent"), phase="Failed", ready=False, reason="OutOfpods")
     (found,) = findings(World(("pods", made)), NOW)
     assert found.step.text.startswith("Move pods away from its node")
+
+
+@pytest.mark.parametrize(
+    ("replicas", "minutes", "rules"), [(3, 2, ["workload-not-observed"]), (3, 0.5, []), (0, 60, [])]
+)
+def test_a_workload_that_wants_pods_is_to_be_observed_within_a_minute(
+    replicas: int, minutes: float, rules: list[str]
+) -> None:
+    made = deployment(replicas=replicas, available=0, current=0, updated=0, observed=0)
+    made["metadata"]["creationTimestamp"] = ago(minutes=minutes)
+    assert [rule for _, rule, _ in told(World(("deployments", made)))] == rules
