@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from dashboard import render
@@ -19,7 +20,7 @@ from .common import iso, object_url
 from .timeline_entries import ICONS, TERMINATING, TimelineReader
 
 RECENT = 10  # changes that are shown
-LOOKED_AT = 20  # entries of which these are made
+LOOKED_AT = 50  # entries of which these are made
 PACE_SECONDS = 3.0
 SAME_SECONDS = 5.0  # between what was done here and what came of it
 WORDS = {"added": "created", "deleted": "deleted"}
@@ -63,7 +64,7 @@ class RecentChanges:
         told = once(
             [each for each in self._reader.found.moments if each.type != "done" or each.state == "ok"]
         )
-        rows = [recent_row(self._runtime, each) for each in told[:RECENT]]
+        rows = [recent_row(self._runtime, each) for each in together(told)[:RECENT]]
         return {row["id"]: render.partial("change", row) for row in rows}
 
     def none(self) -> render.Part:
@@ -82,6 +83,25 @@ def once(moments: Sequence[TimelineEntry]) -> list[TimelineEntry]:
         return each.type == "done" or at is None or abs((each.at - at).total_seconds()) > SAME_SECONDS
 
     return [each for each in moments if told(each)]
+
+
+def together(moments: Iterable[TimelineEntry]) -> list[TimelineEntry]:
+    """Changes of the same fields of one object as one, at the last of them: an autoscaler makes one after the other."""
+    found: dict[Hashable, TimelineEntry] = {}
+    for each in moments:
+        paths = tuple(path for path, _, _ in each.fields)
+        key = (*_object(each), paths) if each.type == "changed" else each.key
+        last = found.get(key)
+        if last is None:
+            found[key] = each
+            continue
+        fields = tuple(
+            (path, before, after)
+            for (path, before, _), (_, _, after) in zip(each.fields, last.fields, strict=True)
+        )
+        back = all(before == after for _, before, after in fields)
+        found[key] = replace(last, fields=last.fields if back else fields, times=last.times + 1)
+    return list(found.values())
 
 
 def _object(moment: TimelineEntry) -> tuple[str, str, str]:
@@ -115,10 +135,11 @@ def what_words(moment: TimelineEntry) -> str:
         return TERMINATING
     if not moment.fields:
         return ""
+    times = f", {moment.times} times" if moment.times > 1 else ""
     if named := named_change(moment.fields):
-        return named
+        return f"{named}{times}"
     more = len(moment.fields) - 1 + moment.more
-    return _field_words(*moment.fields[0]) + (f", and {more} more" if more else "")
+    return _field_words(*moment.fields[0]) + (f", and {more} more" if more else "") + times
 
 
 def _field_words(path: str, before: str, after: str) -> str:

@@ -14,7 +14,7 @@ from dashboard import render
 from dashboard.kinds import KINDS
 from dashboard.live.screens import recent
 from dashboard.live.screens.overview import OverviewScreen
-from dashboard.live.screens.recent import once, recent_row, what_words
+from dashboard.live.screens.recent import once, recent_row, together, what_words
 from dashboard.queries.timeline import Timeline, TimelineEntry, Watched
 
 from .seen import runtime, session
@@ -69,6 +69,19 @@ def test_what_was_done_here_is_told_once() -> None:
     told = once([scaled(ago=9), other, done, by_itself])
     assert told == [other, done, by_itself]
     assert what_words(done) == "mara: Scale, From 3 to 5 replicas"
+
+
+def test_steps_of_an_autoscaler_are_told_as_one() -> None:
+    steps = [moment(ago=n, fields=(("spec.replicas", str(before), str(after)),))
+             for n, (before, after) in enumerate([(4, 5), (3, 4), (2, 3)])]  # fmt: skip
+    other, done = scaled(name="api", ago=1.5), moment("done", ago=1.7, title="mara: Scale")
+    one, *rest = together([steps[0], steps[1], other, done, steps[2]])
+    assert (one.at, what_words(one)) == (NOW, "scaled from 2 to 5, 3 times")
+    assert rest == [other, done]
+    (back,) = together(
+        [moment(fields=(("spec.replicas", "5", "4"),)), moment(ago=1, fields=(("spec.replicas", "4", "5"),))]
+    )
+    assert what_words(back) == "scaled from 5 to 4, 2 times"
 
 
 def shown(found: Timeline) -> tuple[list[str], str]:
