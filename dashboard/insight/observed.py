@@ -201,6 +201,14 @@ class Observed(ABC):
         return found
 
     @cached_property
+    def secret_places(self) -> dict[str, list[str]]:
+        """The namespaces, in order, that have a Secret of a name, as far as Secrets may be listed."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for secret in self.objects.all("secrets"):
+            found[secret.metadata.name].append(secret.metadata.namespace)
+        return {name: sorted(places) for name, places in found.items()}
+
+    @cached_property
     def _pods_owners(self) -> dict[tuple[str, str], list[OwnerReference]]:
         found: dict[tuple[str, str], list[OwnerReference]] = defaultdict(list)
         for pod in self.all("pods"):

@@ -254,6 +254,14 @@ def _told(case: Case, status: ContainerStatus) -> Trouble:
                 " its name; the pod then starts by itself.",
                 case.ref,
             )
+            if elsewhere := [
+                each for each in case.survey.secret_places.get(secret, ()) if each != case.namespace
+            ]:
+                step = Step(
+                    f"Copy Secret {secret} from {elsewhere[0]} to {case.namespace}: pods take pull secrets of their own"
+                    " namespace only; the pod then starts by itself.",
+                    case.ref,
+                )
             evidence = (*evidence, Evidence("imagePullSecrets", _secrets(case)))
         elif rule == "pod-image-denied" and _secrets(case):
             why = parts(f"the registry denies access, although it has pull secret {_secrets(case)}")

@@ -1059,3 +1059,23 @@ def test_a_workload_that_wants_pods_is_to_be_observed_within_a_minute(
     made = deployment(replicas=replicas, available=0, current=0, updated=0, observed=0)
     made["metadata"]["creationTimestamp"] = ago(minutes=minutes)
     assert [rule for _, rule, _ in told(World(("deployments", made)))] == rules
+
+
+@pytest.mark.parametrize(
+    ("where", "step"),
+    [
+        ("base", "Copy Secret registry from base to shop: pods take pull secrets"),
+        ("", "Create Secret registry of type"),
+    ],
+)
+def test_a_pull_secret_of_another_namespace_is_to_be_copied(where: str, step: str) -> None:
+    refused = waiting(
+        "ImagePullBackOff", "pull access denied, repository does not exist or may require authorization"
+    )
+    made = pod(owner=None, phase="Pending", ready=False, state=refused)
+    made["spec"]["imagePullSecrets"] = [{"name": "registry"}]
+    world = World(("pods", made)).reading("secrets")
+    if where:
+        world.with_secret("registry", "kubernetes.io/dockerconfigjson", where)
+    (found,) = findings(world, NOW)
+    assert (found.rule, found.step.text.startswith(step)) == ("pod-pull-secret-missing", True)

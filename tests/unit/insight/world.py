@@ -52,10 +52,10 @@ class World:
         self.version = version
         return self
 
-    def with_secret(self, name: str, type_: str) -> World:
+    def with_secret(self, name: str, type_: str, namespace: str = "shop") -> World:
         """A Secret as the cache knows it: no value, no key name."""
-        meta = ObjectMeta(name=name, namespace="shop", uid=f"secrets-{name}")
-        self._kept.setdefault("secrets", {})["shop", name] = Secret(
+        meta = ObjectMeta(name=name, namespace=namespace, uid=f"secrets-{name}")
+        self._kept.setdefault("secrets", {})[namespace, name] = Secret(
             metadata=meta, secret_type=type_, key_count=2
         )
         return self
