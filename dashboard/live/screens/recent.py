@@ -135,7 +135,7 @@ def what_words(moment: TimelineEntry) -> str:
         return TERMINATING
     if not moment.fields:
         return ""
-    times = f", {moment.times} times" if moment.times > 1 else ""
+    times = f", changed {moment.times} times" if moment.times > 1 else ""
     if named := named_change(moment.fields):
         return f"{named}{times}"
     more = len(moment.fields) - 1 + moment.more

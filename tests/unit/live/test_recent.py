@@ -76,12 +76,12 @@ def test_steps_of_an_autoscaler_are_told_as_one() -> None:
              for n, (before, after) in enumerate([(4, 5), (3, 4), (2, 3)])]  # fmt: skip
     other, done = scaled(name="api", ago=1.5), moment("done", ago=1.7, title="mara: Scale")
     one, *rest = together([steps[0], steps[1], other, done, steps[2]])
-    assert (one.at, what_words(one)) == (NOW, "scaled from 2 to 5, 3 times")
+    assert (one.at, what_words(one)) == (NOW, "scaled from 2 to 5, changed 3 times")
     assert rest == [other, done]
     (back,) = together(
         [moment(fields=(("spec.replicas", "5", "4"),)), moment(ago=1, fields=(("spec.replicas", "4", "5"),))]
     )
-    assert what_words(back) == "scaled from 5 to 4, 2 times"
+    assert what_words(back) == "scaled from 5 to 4, changed 2 times"
 
 
 def shown(found: Timeline) -> tuple[list[str], str]:
