@@ -42,13 +42,11 @@ class RecentChanges:
             most=LOOKED_AT,
         )
         self._reader = TimelineReader(sight, query, pace=PACE_SECONDS)
-        self._known = False
 
     async def read(self) -> None:
         """Without the dashboard's own database nothing is known; the rest of the page is."""
         try:
             await self._reader.read()
-            self._known = True
         except AWAY:
             log.warning(
                 "what changed last in %s could not be read", self._runtime.cluster.name, exc_info=True
@@ -71,7 +69,9 @@ class RecentChanges:
         """Why there are no rows, shown only then; ``since``: how far back nothing was changed."""
         found = self._reader.found
         since = found.older or (found.watched[0].since if found.watched else None)
-        return render.region("recent_none", {"known": self._known, "since": iso(since) if since else ""})
+        return render.region(
+            "recent_none", {"known": self._reader.known, "since": iso(since) if since else ""}
+        )
 
 
 def once(moments: Sequence[TimelineEntry]) -> list[TimelineEntry]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from dashboard import render
-from dashboard.database import in_database
+from dashboard.database import AWAY, in_database
 from dashboard.kinds import KINDS
 from dashboard.live.acting import own_past
 from dashboard.live.runtime import ClusterRuntime
@@ -34,12 +35,15 @@ TERMINATING = "began to terminate"
 WORDS = {"added": "was created", "changed": "changed", "deleted": "was deleted"}
 GAP_SECONDS = 150  # a mark is renewed every minute: shorter holes may be none
 
+log = logging.getLogger(__name__)
+
 
 class TimelineReader:
-    """A page of the timeline; reads it anew when something was written."""
+    """A page of the timeline; reads it anew when something was written. ``known``: whether it was read at all."""
 
     def __init__(self, sight: Sight, query: TimelineQuery, *, pace: float = PACE_SECONDS) -> None:
         self.found = Timeline()
+        self.known = False
         self._sight = sight
         self._runtime = sight.cluster
         self._query = query
@@ -59,6 +63,7 @@ class TimelineReader:
             self._sight.visible,
             done_after=max(own_past(self._runtime.cluster.name), self._runtime.recognised.since),
         )
+        self.known = True
 
     def open(self, changed: Callable[[], None]) -> None:
         self._changed = changed
@@ -80,7 +85,10 @@ class TimelineReader:
     async def _again(self) -> None:
         await asyncio.sleep(self._pace)  # what is written in the meantime is read with it
         before = self.found
-        await self.read()
+        try:
+            await self.read()
+        except AWAY as error:  # what was read before stays, until something is written again
+            log.warning("the timeline of %s could not be read: %s", self._runtime.cluster.name, error)
         if self.found != before and self._changed is not None:
             self._changed()
 

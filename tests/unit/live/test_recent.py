@@ -7,15 +7,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.db import OperationalError
 from django.http import QueryDict
 
 from dashboard import render
 from dashboard.kinds import KINDS
-from dashboard.live.screens import recent
+from dashboard.live.screens import recent, timeline_entries
 from dashboard.live.screens.overview import OverviewScreen
 from dashboard.live.screens.recent import once, recent_row, together, what_words
-from dashboard.queries.timeline import Timeline, TimelineEntry, Watched
+from dashboard.live.screens.timeline_entries import TimelineReader
+from dashboard.queries.timeline import Timeline, TimelineEntry, TimelineQuery, Watched
 
 from .seen import runtime, session
 
@@ -87,7 +89,7 @@ def test_steps_of_an_autoscaler_are_told_as_one() -> None:
 def shown(found: Timeline) -> tuple[list[str], str]:
     """The rows of an overview, and what stands where there are none."""
     screen = OverviewScreen(session(runtime()), QueryDict())
-    screen.recent._reader.found, screen.recent._known = found, True
+    screen.recent._reader.found, screen.recent._reader.known = found, True
     return [part.html for part in screen.recent.rows().values()], screen.recent.none().html
 
 
@@ -119,3 +121,29 @@ async def test_without_the_database_the_rest_of_the_page_is_there(monkeypatch: p
     monkeypatch.setattr(screen.recent._reader, "read", away)
     await screen.recent.read()
     assert "database does not answer" in screen.recent.none().html
+
+
+async def test_what_was_read_stays_while_the_database_is_away(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = runtime()
+    found.cluster.name = "tests"
+    reader = TimelineReader(session(found), TimelineQuery(), pace=0)
+    reader.found = Timeline((scaled(),))
+    told: list[None] = []
+    reader._changed = lambda: told.append(None)
+    answers = iter([OperationalError("database is locked"), Timeline((scaled(), scaled(ago=5)))])
+
+    def read(*_: Any, **__: Any) -> Timeline:
+        if isinstance(answer := next(answers), Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(timeline_entries, "timeline_read", read)
+    monkeypatch.setattr(timeline_entries, "in_database", sync_to_async)
+    monkeypatch.setattr(timeline_entries, "own_past", lambda _: NOW)
+    found.timeline = SimpleNamespace(context="tests")
+    await reader._again()
+    assert (len(reader.found.moments), told) == (1, []) and "database is locked" in caplog.text
+    await reader._again()
+    assert (len(reader.found.moments), told, reader.known) == (2, [None], True)
