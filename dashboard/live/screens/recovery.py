@@ -212,7 +212,7 @@ class RecoveryScreen(ViewerScreen):
         tiles = [
             {
                 "title": "Last good backup", "value": value, "of": unit, "state": "warn" if late else "",
-                "note": f"of the whole cluster; goal: at most {GOAL // timedelta(hours=1)} h",
+                "note": f"of the whole cluster; goal: at most {GOAL // timedelta(hours=1)}\u00a0h",
             }
         ]  # fmt: skip
         known = ready.covered is not None and ready.uncovered is not None
