@@ -121,18 +121,22 @@ async def test_every_figure_is_the_raw_apis(cluster: Sandbox, namespace: str, us
                 each["metadata"]["name"]: usage.tally.pods.get(uids[each["metadata"]["name"]])
                 for each in pods
             }
-            if all(
-                each is not None and each.total == pytest.approx(raw_use(item))
-                for item in pods
-                for each in [kept[item["metadata"]["name"]]]
-            ) and all(
-                usage.tally.nodes[item["metadata"]["name"]].use == pytest.approx(raw_use(item))
-                for item in nodes
+            answered = (usage.nodes.state, usage.pods.state) == ("ok", "ok")
+            if (
+                answered
+                and all(
+                    each is not None and each.total == pytest.approx(raw_use(item))
+                    for item in pods
+                    for each in [kept[item["metadata"]["name"]]]
+                )
+                and all(
+                    usage.tally.nodes[item["metadata"]["name"]].use == pytest.approx(raw_use(item))
+                    for item in nodes
+                )
             ):
                 break
             await asyncio.sleep(1)
-    assert len(pods) == 2
-    assert (usage.nodes.state, usage.pods.state) == ("ok", "ok")
+    assert len(pods) == 2 and nodes
     total = usage.tally.workloads["deployments", namespace, "measured"]
     assert (total.pods, total.measured) == (2, 2)
     assert (total.cpu.requested, total.memory.requested, total.memory.limit) == (0.4, 200 * MIB, 320 * MIB)
